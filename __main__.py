@@ -1,0 +1,32 @@
+"""The command line: `python <pack folder> demo | train | doctor | mini | test`, each with --help."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from loader import load_package  # noqa: E402
+
+COMMANDS = {
+    "demo": ("cli.demo", "train the bundled character on the embedded model and show the pictures"),
+    "train": ("cli.train", "make a job from a folder of photos and run it, or run or resume a job folder"),
+    "doctor": ("cli.doctor", "say what this machine can do and what is missing"),
+    "mini": ("trainer.mini.build", "rebuild the embedded model from nothing"),
+    "test": ("dev", "run all checks and tests"),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Runs one command and returns the process's exit code."""
+    package = load_package(Path(__file__).resolve().parent).__name__
+    if not argv or argv[0] not in COMMANDS:
+        lines = [f"  {name:8}{what}" for name, (_, what) in COMMANDS.items()]
+        print("usage: python <pack folder> COMMAND …\n\n" + "\n".join(lines))
+        return 0 if argv and argv[0] in ("-h", "--help") else 2
+    return int(import_module(f"{package}.{COMMANDS[argv[0]][0]}").main(argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

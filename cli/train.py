@@ -1,0 +1,165 @@
+"""`python . train`: makes a job from a folder of photos and runs it, or runs or resumes a job folder."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .. import log, settings
+from ..errors import IsengardError
+from ..trainer.job import ExitCode, JobFolder, TrainingConfig
+from ..trainer.plan import change_config, make_job
+from ..trainer.presets import PRESETS, preset_config
+from .console import Progress
+
+_BASE_FILES = ("transformer", "vae", "clip", "t5", "tokenizers")
+_CODES = {"done": ExitCode.DONE, "paused": ExitCode.PAUSED, "cancelled": ExitCode.CANCELLED, "failed": ExitCode.FAILED}
+
+
+def main(argv: list[str]) -> int:
+    """Returns one of `ExitCode`."""
+    options = _parser().parse_args(argv)
+    log.configure(options.log_level or ("warning" if not options.quiet else settings.log_level()))
+    try:
+        job = _open(options) if options.photos is None else _make(options)
+        return _run(job, options)
+    except IsengardError as error:
+        print(f"{error.code}: {error.message}\n  {error.hint}", file=sys.stderr)
+        return ExitCode.LOCKED if error.code == "JOB_LOCKED" else ExitCode.REFUSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    settings_help = ", ".join(item.name for item in dataclasses.fields(TrainingConfig))
+    parser = argparse.ArgumentParser(prog="python . train", description=__doc__, epilog=f"Settings: {settings_help}.")
+    parser.add_argument("job", nargs="?", type=Path, help="job folder to run or resume")
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="folder of photos: makes a new job")
+    parser.add_argument("--trigger", default="ohwx", help="word that stands for the character (default: %(default)s)")
+    parser.add_argument("--name", default="", help="the character's name (default: the photo folder's name)")
+    parser.add_argument("--class-word", default="person", help="person, woman, man, … (default: %(default)s)")
+    parser.add_argument("--preset", default="balanced", choices=sorted(PRESETS), help="default: %(default)s")
+    parser.add_argument("--base", default=settings.default_family(), choices=["mini", "flux1-dev"], help="base model")
+    for name in _BASE_FILES:
+        parser.add_argument(f"--{name}", default="", metavar="DIR" if name == "tokenizers" else "FILE")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the new job's folder")
+    parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE", help="change any setting")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="train with N processes (GPUs)")
+    parser.add_argument("--prepare", action="store_true", help="only encode photos and words")
+    parser.add_argument("--correlation-id", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--log-level", default="", choices=log.LEVELS)
+    parser.add_argument("--lifeline", action="store_true", help="end when standard input is closed")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars; log lines instead")
+    return parser
+
+
+def _make(options: argparse.Namespace) -> JobFolder:
+    if options.job is not None:
+        raise IsengardError("USAGE", "Give either a job folder or --photos, not both.")
+    name = options.name or options.photos.resolve().name
+    base = {key: _absolute(getattr(options, key)) for key in _BASE_FILES}
+    made = make_job(
+        options.out or settings.volume_root() / "jobs" / datetime.now().strftime("%Y%m%d-%H%M%S"),
+        lambda photos: preset_config(
+            options.preset, options.base, photos, name=name, trigger_word=options.trigger,
+            class_word=options.class_word, base=base, **_changes(options.set),
+        ),
+        options.photos,
+        correlation_id=options.correlation_id or log.new_correlation_id(),
+    )  # fmt: skip
+    for warning in made.warnings:
+        print(f"Note: {warning}", file=sys.stderr)
+    return made.job
+
+
+def _open(options: argparse.Namespace) -> JobFolder:
+    if options.job is None:
+        raise IsengardError("USAGE", "Give a job folder, or --photos DIR to make one.")
+    job = JobFolder.open(options.job)
+    if options.set:
+        change_config(job, _changes(options.set))
+    return job
+
+
+def _run(job: JobFolder, options: argparse.Namespace) -> int:
+    if options.processes > 1 and settings.world_size() == 1:
+        return _launch(job, options)
+    from ..trainer.run import run_job
+
+    progress = None if options.quiet or settings.rank() else Progress()
+    code = run_job(
+        job.path,
+        correlation_id=options.correlation_id,
+        lifeline=options.lifeline,
+        only_prepare=options.prepare,
+        listener=progress,
+    )
+    if progress:
+        progress.close()
+    if not options.quiet and settings.rank() == 0:
+        _conclude(job)
+    return code
+
+
+def _launch(job: JobFolder, options: argparse.Namespace) -> int:
+    """Hands over to `accelerate launch`, which starts this same command N times."""
+    from ..trainer.launch import launch_command
+
+    again = [
+        "train",
+        str(job.path.resolve()),
+        *(["--lifeline"] if options.lifeline else []),
+        *(["--quiet"] if options.quiet else []),
+    ]
+    again += ["--correlation-id", options.correlation_id] if options.correlation_id else []
+    again += ["--log-level", options.log_level] if options.log_level else []
+    code = subprocess.call(
+        [*launch_command(job.config(), options.processes), str(settings.PACK / "__main__.py"), *again]
+    )
+    state = job.state().state  # the launcher's own code only says whether all of its processes ended well
+    return _CODES.get(state, ExitCode.INTERRUPTED) if code else ExitCode.DONE
+
+
+def _conclude(job: JobFolder) -> None:
+    state = job.state()
+    if state.state == "done":
+        result = json.loads(job.result_file.read_text(encoding="utf-8"))
+        print(
+            f"LoRA:    {job.path / result['lora']}\nSamples: {job.samples}\nNext:    put the LoRA into ComfyUI's models/loras."
+        )
+    elif state.state != "failed":
+        print(
+            f"{state.state} at step {state.step} of {state.steps}. Resume: python {settings.PACK.name} train {job.path}"
+        )
+
+
+def _changes(pairs: list[str]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign:
+            raise IsengardError("USAGE", f"--set takes SETTING=VALUE, got {pair!r}.")
+        kind = {item.name: str(item.type) for item in dataclasses.fields(TrainingConfig)}.get(key.strip(), "")
+        changes[key.strip()] = _parse(value, kind)
+    return changes
+
+
+def _parse(value: str, kind: str) -> Any:
+    if kind == "str":
+        return value
+    if kind == "tuple[int, ...]":
+        return [_parse(part, "int") for part in value.split(",")]
+    if kind == "tuple[str, ...]":
+        return [part.strip() for part in value.split("|") if part.strip()]
+    try:
+        return json.loads(value.lower())
+    except ValueError:
+        return value  # the config's own check says what is wrong with it
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().resolve()) if path else ""

@@ -1,0 +1,90 @@
+"""Structured logging: JSON lines in files, short lines for people, a correlation id on every line.
+
+This module owns the process's logging configuration; nothing else changes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+import uuid
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+
+LEVELS = ("debug", "info", "warning", "error")
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def new_correlation_id() -> str:
+    """A fresh correlation id."""
+    return uuid.uuid4().hex
+
+
+def bind(**values: Any) -> None:
+    """Puts values (correlation_id, job_id, …) onto every following line of this task or thread."""
+    structlog.contextvars.bind_contextvars(**values)
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a module."""
+    return cast(structlog.stdlib.BoundLogger, structlog.stdlib.get_logger(f"isengard.{name}"))
+
+
+def configure(level: str = "info", *, console: bool = True) -> None:
+    """Sends the pack's log lines to stderr, readable by people. Our loggers only: a host keeps its own."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    ours = logging.getLogger("isengard")
+    ours.setLevel(level.upper() if level in LEVELS else "INFO")
+    ours.propagate = False
+    for handler in list(ours.handlers):
+        ours.removeHandler(handler)
+        handler.close()
+    if console:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)))
+        ours.addHandler(handler)
+
+
+def write_to(path: Path) -> logging.Handler:
+    """Also writes JSON lines to a file; give the handler to `stop_writing` when its job is over."""
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=20_000_000, backupCount=3, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(_formatter(structlog.processors.JSONRenderer(ensure_ascii=False)))
+    logging.getLogger("isengard").addHandler(handler)
+    return handler
+
+
+def stop_writing(handler: logging.Handler) -> None:
+    """Ends what `write_to` began."""
+    logging.getLogger("isengard").removeHandler(handler)
+    handler.close()
+
+
+def _formatter(renderer: Any) -> logging.Formatter:
+    last = (
+        [renderer]
+        if not isinstance(renderer, structlog.processors.JSONRenderer)
+        else [
+            structlog.processors.format_exc_info,
+            structlog.processors.EventRenamer("message"),
+            renderer,
+        ]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last], foreign_pre_chain=_SHARED
+    )

@@ -1,0 +1,89 @@
+"""One process's share of a step as tensors: latents, noise, noise levels, conditioning.
+
+Everything random about a photo in a step comes from (seed, step, index in the global batch), drawn on the CPU: a
+resumed run, and any number of processes on any device, see the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...cache import Cache, TensorStore
+from ...config import TrainingConfig
+from ...families.interface import Conditioning, Family
+from ...job import PhotoEntry
+from ...order import Place, global_batch, item_seed, share_of
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """What one forward pass takes: tensors with the photos along dimension 0."""
+
+    photos: list[str]
+    latents: Tensor
+    noise: Tensor
+    times: Tensor
+    conditioning: Conditioning
+
+
+class Batches:
+    """Makes the micro-batches of any step; holds no position."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        family: Family,
+        photos: list[PhotoEntry],
+        cache: Cache,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self._config = config
+        self._family = family
+        self._photos = photos
+        self._cache = cache
+        self._device = device
+        self._dtype = dtype
+        pin = device.type == "cuda"
+        self._latents = TensorStore(torch.float32, pin=pin)
+        self._texts = TensorStore(dtype, pin=pin)
+
+    def of_step(self, step: int, rank: int, processes: int) -> list[MicroBatch]:
+        """This process's micro-batches of an optimizer step (1…). Raises PROCESSES_DO_NOT_DIVIDE."""
+        whole = global_batch(self._photos, self._config, step - 1)
+        return [self._batch(step, places) for places in share_of(rank, processes, whole)]
+
+    def _batch(self, step: int, places: list[Place]) -> MicroBatch:
+        parts = [self._item(step, place) for place in places]
+        times = torch.stack([part[2] for part in parts])
+        latents = torch.stack([part[0] for part in parts])
+        if self._config.timesteps == "logit-normal-shift":
+            times = self._family.shift_timesteps(times, (latents.shape[-2], latents.shape[-1]))
+        conditioning = {name: torch.stack([part[3][name] for part in parts]) for name in parts[0][3]}
+        return MicroBatch(
+            [self._photos[place.entry].id for place in places],
+            self._move(latents),
+            self._move(torch.stack([part[1] for part in parts])),
+            self._move(times),
+            {name: self._move(tensor) for name, tensor in conditioning.items()},
+        )
+
+    def _item(self, step: int, place: Place) -> tuple[Tensor, Tensor, Tensor, Conditioning]:
+        config, photo = self._config, self._photos[place.entry]
+        draw = torch.Generator().manual_seed(item_seed(config.seed, step, place.index))
+        level, drop, mirror = torch.randn((), generator=draw), *torch.rand(2, generator=draw).tolist()
+        file = self._cache.latents_file(photo, photo.buckets[place.bucket], config.flip and mirror < 0.5)
+        latents = self._latents.read(file)["latents"]
+        noise = torch.randn(latents.shape, generator=draw)
+        if config.timesteps == "uniform":
+            time = torch.special.ndtr(level)  # the normal distribution's own function makes it uniform
+        else:
+            time = torch.sigmoid(config.logit_mean + config.logit_std * level)
+        caption = "" if drop < config.caption_dropout else photo.caption
+        return latents, noise, time, self._texts.read(self._cache.text_file(caption))
+
+    def _move(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self._device, non_blocking=True)

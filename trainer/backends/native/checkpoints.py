@@ -1,0 +1,92 @@
+"""Checkpoints: written aside, synced, renamed; the newest whole one is what a run goes on from."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from .... import log
+from ....errors import IsengardError
+from ...files import read_json, replace, sync, told_plainly, write_json
+
+FORMAT = 1
+KEPT_STATES = 2
+"""So many of the newest full states are kept; LoRA files are small and are all kept."""
+_STATE = "state.pt"
+_MANIFEST = "checkpoint.json"
+_LOG = log.get("trainer.checkpoints")
+
+
+class Checkpoints:
+    """The checkpoints of one job."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, step: int) -> Path:
+        """Folder of a step's checkpoint."""
+        return self.folder / f"step_{step:06d}"
+
+    def save(self, step: int, state: dict[str, Any], write_lora: Callable[[Path], Path]) -> Path:
+        """Writes a checkpoint and returns its LoRA file; older full states beyond the newest two go afterwards.
+
+        `write_lora` writes the LoRA into a folder and returns the file. Whatever fails, nothing half-written stands
+        under a final name and the checkpoints before are untouched. Raises DISK_FULL, FOLDER_NOT_WRITABLE.
+        """
+        target = self.path(step)
+        with told_plainly(target):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            aside = self.folder / f".{target.name}.{secrets.token_hex(4)}.tmp"
+            try:
+                aside.mkdir()
+                lora = write_lora(aside)
+                packed = io.BytesIO()  # torch's own file writer hides why a write failed
+                torch.save(state, packed)
+                (aside / _STATE).write_bytes(packed.getbuffer())
+                sync(aside / _STATE)
+                sizes = {name: (aside / name).stat().st_size for name in (_STATE, lora.name)}
+                write_json(aside / _MANIFEST, {"format": FORMAT, "step": step, "lora": lora.name, "sizes": sizes})
+                sync(aside)
+                if target.exists():  # left by a run that went further before it was taken back
+                    shutil.rmtree(target)
+                replace(aside, target)
+                sync(self.folder)
+            except BaseException:
+                shutil.rmtree(aside, ignore_errors=True)
+                raise
+        self._thin_out()
+        return target / lora.name
+
+    def newest(self) -> tuple[int, dict[str, Any]] | None:
+        """Step and state of the newest checkpoint that is whole; damaged ones are passed over with a warning."""
+        for folder in sorted(self.folder.glob("step_*"), reverse=True):
+            if not (folder / _STATE).is_file():
+                continue
+            try:
+                manifest = read_json(folder / _MANIFEST)
+                whole = all((folder / name).stat().st_size == size for name, size in manifest["sizes"].items())
+                if not whole or manifest["format"] > FORMAT:
+                    raise ValueError("a file has another size than when it was written, or a newer format")
+                state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
+                return int(manifest["step"]), state
+            except (IsengardError, OSError, ValueError, KeyError, RuntimeError, EOFError, UnpicklingError) as problem:
+                _LOG.warning("a damaged checkpoint was passed over", folder=str(folder), problem=str(problem))
+        return None
+
+    def _thin_out(self) -> None:
+        states = sorted(self.folder.glob(f"step_*/{_STATE}"))
+        for state in states[:-KEPT_STATES]:
+            state.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Takes away what a killed run left half-written."""
+        for left in self.folder.glob(".step_*.tmp"):
+            shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,289 @@
+"""The training loop of the native backend: load, prepare, step, save, sample, report. It names no family."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, InitProcessGroupKwargs
+from torch import Tensor, nn
+
+from .... import log, settings
+from ....errors import IsengardError
+from ...cache import Cache
+from ...config import TrainingConfig
+from ...families import load_family
+from ...families.interface import Family
+from ...job import PhotoEntry
+from ...lora_file import lora_name, write_lora
+from ...prepare import prepare
+from ..interface import Run
+from .adapter import Adapter
+from .batches import Batches
+from .checkpoints import Checkpoints
+from .losses import Losses
+from .memory import explain_out_of_memory
+from .monitor import Monitor
+from .optimizers import learning_rate, make_optimizer
+from .result import write_result
+from .samples import Sampler
+
+_LOG = log.get("trainer.loop")
+_ENDS = {"pause": "paused", "cancel": "cancelled", "interrupt": "interrupted"}
+_PATIENCE = timedelta(hours=12)  # the first process may encode or sample for long while the others wait
+
+
+def prepare_only(run: Run) -> str:
+    """Fills the cache. Returns the state to go to."""
+    family = load_family(run.config.family)
+    _prepare(run, family, _accelerator(run.config).device)
+    return _ENDS.get(run.wishes.stop, "queued")
+
+
+def _prepare(run: Run, family: Family, device: torch.device) -> None:
+    if not prepare(run.job, run.config, lambda: family.load_codec(run.config, device), run.reporter, run.wishes):
+        if not run.wishes.stop:  # the wish was taken back after it was followed
+            run.wishes.interrupt("stopped while preparing")
+
+
+def train(run: Run) -> str:
+    """See `Backend.train`."""
+    accelerator = _accelerator(run.config)
+    index = accelerator.device.index or 0 if accelerator.device.type == "cuda" else None
+    with Monitor(run.reporter, index), explain_out_of_memory(run.config):
+        family = load_family(run.config.family)
+        if accelerator.is_main_process:
+            _prepare(run, family, accelerator.device)
+        if stop := _agreed_stop(run, accelerator):
+            return _ENDS[stop]
+        training = _Training(run, family, accelerator)
+        run.reporter.set_state("training")
+        return training.go()
+
+
+@dataclass
+class _Clock:
+    """Pace of the last steps, without the time for samples and checkpoints."""
+
+    seconds: float = 0.0
+    steps: int = 0
+    total: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.total += seconds
+        self.steps += 1
+
+    def take_pace(self) -> float:
+        pace = self.seconds / max(1, self.steps)
+        self.seconds, self.steps = 0.0, 0
+        return pace
+
+
+class _Training:
+    """All that lives while the loop runs."""
+
+    def __init__(self, run: Run, family: Family, accelerator: Accelerator) -> None:
+        self.run, self.family, self.accelerator = run, family, accelerator
+        config = self.config = run.config
+        self.photos: list[PhotoEntry] = run.job.dataset()
+        cache = Cache.of(run.job)
+        assert cache is not None, "prepare() has just filled it"
+        self.dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+        run.reporter.emit("progress", phase="load", done=0, total=1, message=f"loading {family.title}")
+        self.transformer = family.load_transformer(config, self.dtype)
+        self.adapter = Adapter(self.transformer, config, family.lora_targets(self.transformer, config.targets))
+        if config.gradient_checkpointing:
+            self.transformer.enable_gradient_checkpointing()  # type: ignore[operator]
+        self.transformer.to(accelerator.device).train()
+        self.optimizer = make_optimizer(config, self.adapter.parameters.values())
+        self.losses = Losses(config, run.reporter, accelerator)
+        self.checkpoints = Checkpoints(run.job.checkpoints)
+        self.batches = Batches(config, family, self.photos, cache, accelerator.device, self.dtype)
+        self.sampler = Sampler(run.job, config, family, cache, run.reporter, accelerator.device)
+        self.clock = _Clock()
+        self.step = self._resume()
+        self.model: nn.Module = (
+            accelerator.prepare_model(self.transformer) if accelerator.num_processes > 1 else self.transformer
+        )
+
+    def go(self) -> str:
+        """The story of a training. Returns the state it ended in."""
+        config = self.config
+        self._sample_if_due()
+        while self.step < config.steps:
+            if stop := _agreed_stop(self.run, self.accelerator):
+                return self._stopped(stop)
+            started = time.perf_counter()
+            self._one_step(self.step + 1)
+            self.step += 1
+            if self.step % config.log_every == 0 or self.step == config.steps:
+                self.losses.report()
+                self._report_pace(time.perf_counter() - started)
+            else:
+                self.clock.add(time.perf_counter() - started)
+            if self.step % config.save_every == 0 or self.step == config.steps or self._asked("take_save"):
+                self._save()
+            self._sample_if_due()
+        if (stop := _agreed_stop(self.run, self.accelerator)) and self.sampler.is_due(self.step):
+            return self._stopped(stop)
+        if self.accelerator.is_main_process:
+            self._finish()
+        self.accelerator.wait_for_everyone()
+        return "done"
+
+    def _one_step(self, step: int) -> None:
+        config, accelerator = self.config, self.accelerator
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(config, step)
+        if config.lora_dropout:
+            torch.manual_seed(config.seed * 1_000_003 + step * 64 + accelerator.process_index)
+        batches = self.batches.of_step(step, accelerator.process_index, accelerator.num_processes)
+        losses: list[Tensor] = []
+        for batch in batches[:-1]:
+            with accelerator.no_sync(self.model):
+                losses.append(self._backward(batch, len(batches)))
+        losses.append(self._backward(batches[-1], len(batches)))
+        norm = (
+            accelerator.clip_grad_norm_(self.adapter.parameters.values(), config.max_grad_norm)
+            if config.max_grad_norm
+            else None
+        )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.adapter.update_average()
+        self.losses.add(step, [photo for batch in batches for photo in batch.photos], torch.cat(losses), norm)
+
+    def _backward(self, batch: Any, parts: int) -> Tensor:
+        with self.accelerator.autocast():
+            losses = self.family.loss(
+                self.model, batch.latents, batch.noise, batch.times, batch.conditioning, self.config.guidance
+            )
+        self.accelerator.backward(losses.mean() / parts)
+        return losses.detach()
+
+    def _resume(self) -> int:
+        """Takes up the newest whole checkpoint, if there is one. Returns its step."""
+        found = self.checkpoints.newest()
+        self.adapter.start_average()
+        if found is None:
+            return 0
+        step, state = found
+        try:
+            self.adapter.load_state(state["adapter"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (KeyError, ValueError, RuntimeError) as problem:
+            raise IsengardError(
+                "JOB_CORRUPT",
+                f"The checkpoint of step {step} does not fit the job's settings: {problem}.",
+                hint="Set rank, targets and optimizer back to what they were, or make a new job.",
+            ) from problem
+        self.losses.load_state(state["losses"])
+        self.clock.total = state["seconds"]
+        _LOG.info("resumed", step=step)
+        return step
+
+    def _save(self) -> None:
+        self.losses.report()  # a checkpoint never holds a step whose loss was not looked at
+        if self.accelerator.is_main_process:
+            self.run.reporter.emit("progress", phase="save", step=self.step, done=0, total=1)
+            state = {
+                "adapter": self.adapter.state(),
+                "optimizer": self.optimizer.state_dict(),
+                "losses": self.losses.state(),
+                "seconds": self.clock.total,
+            }
+            lora = self.checkpoints.save(
+                self.step, state, lambda folder: self._write_lora(folder, f"-step{self.step:06d}")
+            )
+            self.run.reporter.note_step(self.step)
+            shown = lora.relative_to(self.run.job.path).as_posix()
+            self.run.reporter.emit("checkpoint", step=self.step, folder=Path(shown).parent.as_posix(), lora=shown)
+        self.accelerator.wait_for_everyone()
+
+    def _write_lora(self, folder: Path, suffix: str = "") -> Path:
+        state = self.run.job.state()
+        path = folder / f"{lora_name(self.config, state.created, state.id)}{suffix}.safetensors"
+        write_lora(
+            path,
+            {name: tensor.cpu() for name, tensor in self.adapter.best().items()},
+            family=self.family,
+            config=self.config,
+            scale=self.adapter.scale,
+            photos=self.photos,
+            step=self.step,
+            started=state.created,
+        )
+        return path
+
+    def _finish(self) -> None:
+        self.run.reporter.emit("progress", phase="export", done=0, total=1, step=self.step)
+        self.run.job.lora.mkdir(exist_ok=True)
+        lora = self._write_lora(self.run.job.lora)
+        write_result(self.run.job, self.config, lora, loss=self.losses.last, seconds=self.clock.total)
+
+    def _stopped(self, stop: str) -> str:
+        if self.step and self.checkpoints.path(self.step).is_dir() is False:
+            self._save()
+        return _ENDS[stop]
+
+    def _sample_if_due(self) -> None:
+        asked = self._asked("take_sample")
+        if self.accelerator.is_main_process and (asked or self.sampler.is_due(self.step)):
+            self.sampler.sample(self.transformer, self.adapter, self.step, self.dtype, self.run.wishes)
+        self.accelerator.wait_for_everyone()
+
+    def _asked(self, wish: str) -> bool:
+        return (
+            _broadcast(int(self.accelerator.is_main_process and getattr(self.run.wishes, wish)()), self.accelerator)
+            == 1
+        )
+
+    def _report_pace(self, seconds: float) -> None:
+        self.clock.add(seconds)
+        pace = self.clock.take_pace()
+        left = pace * (self.config.steps - self.step)
+        self.run.reporter.emit(
+            "progress", phase="train", step=self.step, steps=self.config.steps, done=self.step, total=self.config.steps,
+            seconds_per_step=round(pace, 4), seconds_left=round(left, 1),
+        )  # fmt: skip
+
+
+def _accelerator(config: TrainingConfig) -> Accelerator:
+    kind, _, number = config.device.partition(":")
+    on_cpu = kind == "cpu" or (
+        kind == "auto" and not torch.cuda.is_available() and not torch.backends.mps.is_available()
+    )
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise IsengardError(
+            "CONFIG_INVALID", "device is cuda, but torch finds no CUDA GPU here.", hint="Set device to auto."
+        )
+    if number and settings.world_size() == 1:
+        torch.cuda.set_device(int(number))
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if torch.cuda.is_available() and not on_cpu else "fp32"
+    return Accelerator(
+        cpu=on_cpu,
+        mixed_precision="bf16" if precision == "bf16" else "no",
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+    )
+
+
+def _agreed_stop(run: Run, accelerator: Accelerator) -> str:
+    """What the first process is asked to do, known to all."""
+    names = ["", *_ENDS]
+    return names[_broadcast(names.index(run.wishes.stop), accelerator)]
+
+
+def _broadcast(value: int, accelerator: Accelerator) -> int:
+    """The first process's value; costs nothing when there is only one process."""
+    if accelerator.num_processes == 1:
+        return value
+    shared = torch.tensor([value], device=accelerator.device)
+    torch.distributed.broadcast(shared, src=0)
+    return int(shared.item())

@@ -1,0 +1,36 @@
+"""Says which setting to lower when the memory did not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ....errors import IsengardError
+from ...config import TrainingConfig
+
+
+@contextmanager
+def explain_out_of_memory(config: TrainingConfig) -> Iterator[None]:
+    """Turns the device's or Python's out-of-memory error into OUT_OF_MEMORY with the setting that helps most."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as problem:
+        raise IsengardError(
+            "OUT_OF_MEMORY", f"The memory did not suffice: {str(problem).splitlines()[0] if str(problem) else 'no more left'}.",
+            hint=f"{advice(config)} Then resume: nothing before the last checkpoint is lost.",
+        ) from problem  # fmt: skip
+
+
+def advice(config: TrainingConfig) -> str:
+    """The first setting worth changing, in the order of what it costs the result."""
+    if not config.gradient_checkpointing:
+        return "Turn gradient_checkpointing on (--set gradient_checkpointing=true)."
+    if config.batch_size > 1:
+        return f"Lower batch_size from {config.batch_size} to {config.batch_size // 2} (--set batch_size=…)."
+    if max(config.resolutions) > 512:
+        return f"Leave out the resolution {max(config.resolutions)} (--set resolutions=512)."
+    if config.rank > 8:
+        return f"Lower rank from {config.rank} to {config.rank // 2} (a new job: checkpoints don't fit another rank)."
+    return "Close other programs that use this device's memory."

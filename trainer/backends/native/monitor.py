@@ -1,0 +1,78 @@
+"""Looks at the GPU every few seconds, and keeps the lock fresh, in a thread beside the loop."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Any
+
+from ...reporter import Reporter
+
+SECONDS = 5.0
+
+
+class Monitor:
+    """A context manager; without NVIDIA's library it tells nothing."""
+
+    def __init__(self, reporter: Reporter, device_index: int | None) -> None:
+        self._reporter = reporter
+        self._index = device_index
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
+
+    def __enter__(self) -> Monitor:
+        if self._index is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        assert self._index is not None
+        while not self._over.wait(SECONDS):
+            reading = read_gpu(self._index)
+            if reading is None:
+                return
+            self._reporter.emit("gpu", **reading)
+
+
+def read_gpu(index: int) -> dict[str, Any] | None:
+    """Name, load (0…1), memory (bytes), temperature (°C) and power (W) of a GPU; None without NVIDIA's library.
+
+    A value that the GPU does not tell is None.
+    """
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+        load = _ask(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
+        power = _ask(lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000)
+        temperature = _ask(lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU))
+        name = pynvml.nvmlDeviceGetName(handle)
+        return {
+            "name": name, "load": load, "memory_used": memory.used, "memory_total": memory.total,
+            "temperature": temperature, "power": power,
+        }  # fmt: skip
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _ask(question: Any) -> float | None:
+    import pynvml
+
+    try:
+        return float(question())
+    except pynvml.NVMLError:
+        return None

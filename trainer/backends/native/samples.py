@@ -1,0 +1,90 @@
+"""Sample pictures: the same prompts and seeds at every cadence, decoded with the VAE in the job's cache."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from PIL import PngImagePlugin
+from torch import nn
+
+from ...cache import Cache, TensorStore
+from ...config import TrainingConfig
+from ...families.interface import Family
+from ...files import written_aside
+from ...job import JobFolder
+from ...reporter import Reporter
+from ...wishes import Wishes
+from .adapter import Adapter
+
+
+class Sampler:
+    """Makes and writes the pictures of a step."""
+
+    def __init__(
+        self,
+        job: JobFolder,
+        config: TrainingConfig,
+        family: Family,
+        cache: Cache,
+        reporter: Reporter,
+        device: torch.device,
+    ) -> None:
+        self._job = job
+        self._config = config
+        self._family = family
+        self._cache = cache
+        self._reporter = reporter
+        self._device = device
+
+    def file(self, step: int, index: int) -> Path:
+        """Where the picture of a step and prompt stands."""
+        return self._job.samples / f"step_{step:06d}_{index}.png"
+
+    def is_due(self, step: int) -> bool:
+        """Whether a step's pictures are wanted and not all there: the cadence, the beginning and the end."""
+        config = self._config
+        if not config.sample_every or (step % config.sample_every and step != config.steps):
+            return False
+        return not all(self.file(step, index).is_file() for index in range(len(config.prompts)))
+
+    @torch.no_grad()
+    def sample(self, transformer: nn.Module, adapter: Adapter, step: int, dtype: torch.dtype, wishes: Wishes) -> None:
+        """Makes a step's pictures; a wish to stop leaves the rest undone, to be made after a resume."""
+        self._job.samples.mkdir(exist_ok=True)
+        texts = TensorStore(dtype)
+        decoder = self._family.load_decoder(self._cache.decoder, self._device)
+        transformer.eval()
+        try:
+            with adapter.best_in_place():
+                for index, prompt in enumerate(self._config.prompts):
+                    if wishes.stop:
+                        return
+                    done = {"done": index, "total": len(self._config.prompts), "step": step}
+                    self._reporter.emit("progress", phase="sample", **done)
+                    words = texts.read(self._cache.text_file(prompt))
+                    self._one(transformer, decoder, words, step, index, prompt)
+        finally:
+            transformer.train()
+
+    def _one(self, transformer, decoder, words, step: int, index: int, prompt: str) -> None:  # type: ignore[no-untyped-def]
+        config = self._config
+        seed = config.sample_seed + index
+        latents = self._family.sample(
+            transformer,
+            {name: tensor.to(self._device) for name, tensor in words.items()},
+            width=config.sample_width,
+            height=config.sample_height,
+            steps=config.sample_steps,
+            guidance=config.sample_guidance,
+            seed=seed,
+        )
+        note = PngImagePlugin.PngInfo()
+        settings = {"step": step, "prompt": prompt, "seed": seed, "steps": config.sample_steps}
+        note.add_itxt("isengard", json.dumps({**settings, "guidance": config.sample_guidance}, ensure_ascii=False))
+        path = self.file(step, index)
+        with written_aside(path) as aside:
+            decoder.decode(latents).save(aside, format="PNG", pnginfo=note)
+        shown = path.relative_to(self._job.path).as_posix()
+        self._reporter.emit("sample", step=step, index=index, file=shown, prompt=prompt, seed=seed)

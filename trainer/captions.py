@@ -1,0 +1,65 @@
+"""Captions: read from the text file beside a photo, with the trigger word placed. Standard library only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..errors import IsengardError
+from .pictures import shown_name
+
+MAX_LENGTH = 2000
+"""Characters. CLIP reads 77 tokens and T5 at most 512, so what is longer is never seen."""
+_MAX_BYTES = 64_000
+"""Read at most so much of a caption's file: even of four-byte characters it is far too long by then."""
+_PLACEHOLDER = re.compile(r"\{trigger\}|\[trigger\]", re.IGNORECASE)
+
+
+def read_caption(photo: Path) -> str:
+    """The text in the `.txt` file beside a photo, on one line; empty where there is none.
+
+    Raises CAPTION_UNREADABLE for anything but UTF-8 and CAPTION_TOO_LONG, both naming the file.
+    """
+    path = photo.with_suffix(".txt")
+    name = shown_name(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        return ""
+    except OSError as problem:
+        raise IsengardError("CAPTION_UNREADABLE", f"{name} can't be read: {problem.strerror}.") from problem
+    if len(data) > _MAX_BYTES:
+        raise _too_long(name, f"more than {_MAX_BYTES // 1000} kB")
+    try:
+        text = " ".join(data.decode("utf-8-sig").split())
+    except UnicodeDecodeError as problem:
+        raise IsengardError("CAPTION_UNREADABLE", f"{name} is not UTF-8 text (byte {problem.start}).") from problem
+    if any(ord(sign) < 32 for sign in text):
+        raise IsengardError("CAPTION_UNREADABLE", f"{name} holds control characters, so it is no text.")
+    if len(text) > MAX_LENGTH:
+        raise _too_long(name, f"{len(text):,} characters")
+    return text
+
+
+def place_trigger(caption: str, trigger: str, class_word: str) -> str:
+    """The caption with the trigger word in it.
+
+    `{trigger}` and `[trigger]` are replaced. A caption that has the word already is left as it is; one that begins with
+    it in another spelling gets the trigger's (elsewhere spelling counts: in “holding a rose” Rose isn't meant). Else
+    the word is put in front: “ohwx, smiling”; where there is no caption, with the class word: “ohwx person”.
+    """
+    caption, trigger = " ".join(caption.split()), trigger.strip()
+    if not caption:
+        return f"{trigger} {class_word}".strip()
+    filled = _PLACEHOLDER.sub(lambda _: trigger, caption)
+    word = rf"(?<!\w){re.escape(trigger)}(?!\w)"
+    if re.search(word, filled):
+        return filled
+    if first := re.match(word, filled, re.IGNORECASE):
+        return trigger + filled[first.end() :]
+    return f"{trigger}, {filled}"
+
+
+def _too_long(name: str, length: str) -> IsengardError:
+    return IsengardError("CAPTION_TOO_LONG", f"{name} has {length}; at most {MAX_LENGTH:,} characters are taken.")

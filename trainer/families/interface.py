@@ -1,0 +1,114 @@
+"""What a base-model family and its codec must offer; the loop and the preparation know nothing else of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ..config import TrainingConfig
+
+Conditioning = dict[str, Tensor]
+"""What the words became: named tensors, without a batch dimension in the cache, stacked along 0 in a batch."""
+
+
+class Codec(Protocol):
+    """Turns pictures and words into tensors. Loads what it needs on first use and lets it go on `release`."""
+
+    fingerprint: str
+    """Identity of the encoders and their settings: part of the key that every cached tensor is stored under."""
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """Pixels [3, H, W] in −1…1 to scaled latents [C, h, w], fp32 on the CPU: the posterior's mode."""
+
+    def encode_text(self, text: str) -> Conditioning:
+        """Words to conditioning, fp32 on the CPU, of the family's text length."""
+
+    def write_decoder(self, folder: Path) -> None:
+        """Writes the VAE (config and weights, safetensors) so that samples can be decoded from the job folder alone."""
+
+    def release(self) -> None:
+        """Lets go of all encoders that are loaded."""
+
+
+class Decoder(Protocol):
+    """Turns latents back into pictures."""
+
+    def decode(self, latents: Tensor) -> Image.Image:
+        """Scaled latents [C, h, w] to a picture."""
+
+
+class Family(Protocol):
+    """One base-model family."""
+
+    name: str
+    """Name in configs and in LoRA files, e.g. `flux1-dev`."""
+    title: str
+    """Name for people, e.g. `FLUX.1-dev`."""
+    architecture: str
+    """`modelspec.architecture` of its LoRAs."""
+    base_model_version: str
+    """`ss_base_model_version` of its LoRAs, which LoRA managers filter by."""
+    unit: int
+    """Sides of a picture are multiples of this many pixels."""
+    text_tokens: int
+    """Default length of the text conditioning."""
+
+    def check_files(self, config: TrainingConfig, *, encoders: bool = True) -> None:
+        """Looks at the base files' headers only; without `encoders` at the transformer's alone, which is all that a job
+        with a full cache needs. Raises MODEL_MISSING, MODEL_UNREADABLE, MODEL_WRONG_KIND, MODEL_UNSUPPORTED or
+        TOKENIZER_MISSING."""
+
+    def base_fingerprint(self, config: TrainingConfig) -> str:
+        """Identity of the base transformer's file, cheap to compute (size and parts of the content)."""
+
+    def load_codec(self, config: TrainingConfig, device: torch.device) -> Codec:
+        """The codec made of the config's VAE, text encoders and tokenizers."""
+
+    def load_decoder(self, folder: Path, device: torch.device) -> Decoder:
+        """The decoder that `Codec.write_decoder` left in `folder`."""
+
+    def load_transformer(self, config: TrainingConfig, dtype: torch.dtype) -> nn.Module:
+        """The base transformer on the CPU in `dtype`, frozen, in evaluation mode."""
+
+    def lora_targets(self, transformer: nn.Module, targets: str) -> list[str]:
+        """Full names of the linear layers that `targets` (a name out of `config.TARGETS`) stands for."""
+
+    def shift_timesteps(self, times: Tensor, latent_size: tuple[int, int]) -> Tensor:
+        """Moves noise levels in 0…1 to where this model was trained for pictures of that latent height and width."""
+
+    def loss(
+        self,
+        transformer: nn.Module,
+        latents: Tensor,
+        noise: Tensor,
+        times: Tensor,
+        conditioning: Conditioning,
+        guidance: float,
+    ) -> Tensor:
+        """Loss of each photo [B] (fp32) for latents and noise [B, C, h, w] and noise levels [B] (1 is pure noise)."""
+
+    def sample(
+        self,
+        transformer: nn.Module,
+        conditioning: Conditioning,
+        *,
+        width: int,
+        height: int,
+        steps: int,
+        guidance: float,
+        seed: int,
+    ) -> Tensor:
+        """Latents [C, h, w] of one picture, from conditioning without a batch dimension. The starting noise is drawn on
+        the CPU, so that devices agree."""
+
+    def export_key(self, name: str) -> str:
+        """The key in a LoRA file for a LoRA parameter's name in the transformer
+        (`transformer_blocks.0.attn.to_q.lora_A.weight`)."""
+
+    def sample_sizes(self) -> Sequence[tuple[int, int]]:
+        """Width and height of the seven aspect presets: 1:1, 4:3, 3:4, 3:2, 2:3, 16:9, 9:16."""

@@ -1,0 +1,90 @@
+"""Writes files so that a reader sees the old or the new one, never half of one. Standard library only."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import IsengardError
+
+_REPLACE_TRIES = 20
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Gives a path beside `path` to write to; afterwards it is synced and put in place, or removed if anything failed.
+
+    Raises `IsengardError` DISK_FULL or FOLDER_NOT_WRITABLE instead of the operating system's error.
+    """
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with told_plainly(path):
+            yield aside
+            sync(aside)
+            replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON atomically."""
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, code: str = "JOB_CORRUPT") -> Any:
+    """Reads JSON; a damaged file is an error with its path, never an empty value."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as problem:
+        raise IsengardError(code, f"{path} can't be read: {problem}.") from problem
+
+
+def sync(path: Path) -> None:
+    """Makes sure that a file's bytes (on systems that can, a folder's entries) are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows can't open folders for that
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as problem:
+        if problem.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network disks don't know fsync
+            raise
+    finally:
+        os.close(handle)
+
+
+def replace(source: Path, target: Path) -> None:
+    """`os.replace`, tried again for a while: on Windows a reader that holds the target makes it fail."""
+    for attempt in range(_REPLACE_TRIES):
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            if os.name != "nt" or attempt == _REPLACE_TRIES - 1:
+                raise
+            time.sleep(0.05)
+
+
+@contextmanager
+def told_plainly(path: Path) -> Iterator[None]:
+    """Turns a full disk and a forbidden folder into our own errors."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise IsengardError("DISK_FULL", f"The disk is full; {path} was not written.") from problem
+        if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise IsengardError(
+                "FOLDER_NOT_WRITABLE", f"{path.parent} can't be written to: {problem.strerror}."
+            ) from problem
+        raise

@@ -1,0 +1,139 @@
+"""The lock of a job folder: one process at a time is the writer of its events and state. Standard library only.
+
+The operating system's own file lock decides while both are on one machine: it goes when its holder dies, however that
+happens. The file's content (number, birth time, host) tells readers who holds it, and decides where a disk knows no
+locks. On a disk that several machines share, a holder on another machine counts as alive while it keeps touching the
+file (`Lock.beat`).
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from ..errors import IsengardError
+from .process import is_same_process, own_identity
+
+BEAT_SECONDS = 10.0
+"""How often a holder touches its lock."""
+SILENT_SECONDS = 90.0
+"""A holder on another machine that has been silent for so long counts as gone."""
+_FAR = 1 << 30  # where Windows locks a byte: beyond the content, which stays readable
+_UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a lock."""
+
+    pid: int
+    birth: str
+    host: str
+    since: float
+    """Seconds since the epoch."""
+
+    def is_alive(self, beat: float) -> bool:
+        """Whether the owner still runs; `beat` is the lock file's modification time."""
+        if self.host == socket.gethostname():
+            return is_same_process(self.pid, self.birth)
+        return time.time() - beat < SILENT_SECONDS
+
+
+def read_owner(path: Path) -> Owner | None:
+    """The living holder of the lock, or None. Never changes anything."""
+    try:
+        owner = Owner(**json.loads(path.read_text(encoding="utf-8")))
+        return owner if owner.is_alive(path.stat().st_mtime) else None
+    except (OSError, ValueError, TypeError):  # absent, still empty, or not written by us
+        return None
+
+
+class Lock:
+    """Held from `take` to `release`; also a context manager. Raises JOB_LOCKED if somebody else holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+
+    def take(self) -> Lock:
+        """Takes the lock, over a dead holder if need be."""
+        while True:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                if not _lock_file(handle):
+                    raise self._held()
+                if not _is_still(handle, self.path):
+                    continue  # the last holder removed the file between our opening and locking it
+                owner = read_owner(self.path)
+                if owner is not None and (owner.pid, owner.birth) != own_identity():
+                    raise self._held()
+                pid, birth = own_identity()
+                body = json.dumps(asdict(Owner(pid, birth, socket.gethostname(), time.time()))).encode()
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, body, 0) if hasattr(os, "pwrite") else os.write(handle, body)
+                self._handle, handle = handle, -1
+                return self
+            finally:
+                if handle != -1:
+                    os.close(handle)
+
+    def beat(self) -> None:
+        """Tells other machines that the holder lives."""
+        if self._handle is not None:
+            os.utime(self.path)
+
+    def release(self) -> None:
+        """Gives the lock back; the file goes."""
+        if self._handle is None:
+            return
+        handle, self._handle = self._handle, None
+        if os.name == "nt":  # an open file can't be removed there
+            os.close(handle)
+            self.path.unlink(missing_ok=True)
+        else:
+            self.path.unlink(missing_ok=True)
+            os.close(handle)
+
+    def _held(self) -> IsengardError:
+        owner = read_owner(self.path)
+        who = f"process {owner.pid} on {owner.host}" if owner else "another process"
+        return IsengardError("JOB_LOCKED", f"{self.path.parent} is being trained by {who}.")
+
+    def __enter__(self) -> Lock:
+        return self.take()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def _lock_file(handle: int) -> bool:
+    """Asks the operating system for the lock; True also where the disk knows no locks."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            os.lseek(handle, _FAR, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            os.lseek(handle, 0, os.SEEK_SET)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        return problem.errno in _UNSUPPORTED and os.name != "nt"
+    return True
+
+
+def _is_still(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False

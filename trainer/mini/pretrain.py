@@ -1,0 +1,159 @@
+"""Pretrains the mini model on the drawn world: transformer and both text encoders together, on cached latents."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .architecture import Components, new_components, write_tokenizers
+from .autoencoder import rate_at, save_torch
+from .captions import caption, made_up_word
+from .data import Shape, batches
+from .flow import Tokenizers, random_levels, read_words, velocity
+from .world import sample_identity, sample_nuisance
+
+PARTS = ("transformer", "text_encoder", "text_encoder_2")
+"""The parts that pretraining trains."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainPlan:
+    """How the transformer and the text encoders are trained."""
+
+    steps: int = 2400
+    batch: int = 96
+    rate: float = 1.5e-3
+    """Peak rate of AdamW, for embeddings, modulations, norms and the layers at both ends."""
+    matrix_rate: float = 1.5e-3
+    """Peak rate of Muon, for the blocks' attention and feed-forward matrices, in AdamW's scale of updates."""
+    decay: float = 0.998
+    """Decay of the running average of the weights, which is what is shipped."""
+    save_every: int = 100
+
+
+def training_caption(seed: int, rng: random.Random) -> str:
+    """The caption of a training picture, new at every pass.
+
+    A person is described in words, or named by a made-up word that stands for anybody, or only classed, or not mentioned; one caption in
+    ten is empty, which guidance needs.
+    """
+    identity, nuisance = sample_identity(seed), sample_nuisance(seed)
+    kind = rng.random()
+    if kind < 0.10:
+        return ""
+    class_word = identity.class_word if rng.random() < 0.6 else None
+    if kind < 0.45:
+        return caption(nuisance, trigger=made_up_word(rng), class_word=class_word, rng=rng)
+    if kind < 0.90:
+        return caption(nuisance, identity=identity, class_word=class_word, rng=rng)
+    return caption(nuisance, class_word=class_word, rng=rng)
+
+
+def optimizers(parts: list[nn.Module], plan: PretrainPlan) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside blocks, AdamW for everything else."""
+    matrices, others = [], []
+    for part in parts:
+        for name, parameter in part.named_parameters():
+            inside = "blocks." in name or "layers." in name or "block." in name
+            plain = parameter.ndim == 2 and inside and "norm" not in name and "relative_attention_bias" not in name
+            (matrices if plain else others).append(parameter)
+    return [
+        torch.optim.Muon(matrices, lr=plan.matrix_rate, weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=plan.rate, weight_decay=0.01, betas=(0.9, 0.98)),
+    ]
+
+
+def load_latents(shapes: list[Shape], work: Path) -> dict[str, Tensor]:
+    """The packed latents of every shape, float16."""
+    return {shape.name: torch.from_numpy(np.load(work / f"latents_{shape.name}.npy")) for shape in shapes}
+
+
+def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set every group's rate to its first rate times `factor`."""
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+        group["lr"] = group["initial_lr"] * factor
+
+
+def pretrain(plan: PretrainPlan, shapes: list[Shape], work: Path, device: torch.device, seed: int) -> None:
+    """Train to `work/pretrained.pt`, going on from the last checkpoint there."""
+    components = new_components(seed)
+    parts = [getattr(components, name).to(device).train() for name in PARTS]
+    average = [{k: v.detach().clone() for k, v in part.state_dict().items()} for part in parts]
+    trainers = optimizers(parts, plan)
+    path, start = work / "pretrained.ckpt", 0
+    if path.exists():
+        saved = torch.load(path, map_location=device)
+        for part, state in zip(parts, saved["parts"], strict=True):
+            part.load_state_dict(state)
+        for trainer, state in zip(trainers, saved["optimizers"], strict=True):
+            trainer.load_state_dict(state)
+        average, start = saved["average"], saved["step"]
+    write_tokenizers(work / "words")
+    tokenizers, latents = Tokenizers(work / "words"), load_latents(shapes, work)
+    stream = batches(shapes, plan.batch, seed)
+    for _ in range(start):
+        next(stream)
+    began, shown = time.monotonic(), 0.0
+    for step in range(start, plan.steps):
+        shape, picks = next(stream)
+        for trainer in trainers:
+            set_rate(trainer, rate_at(step, plan.steps, 60))
+        loss = _loss(components, tokenizers, shape, picks, latents[shape.name], step, seed, device)
+        for part in parts:
+            part.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([p for part in parts for p in part.parameters()], 1.0)
+        for trainer in trainers:
+            trainer.step()
+        _follow(average, parts, min(plan.decay, (step + 1) / (step + 10)))
+        shown = loss.item() if not shown else 0.97 * shown + 0.03 * loss.item()
+        if (step + 1) % 20 == 0:
+            pace = (time.monotonic() - began) / (step + 1 - start)
+            print(f"pretraining {step + 1}/{plan.steps} loss {shown:.4f} {pace:.2f} s", flush=True)
+        if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
+            state = {"parts": [p.state_dict() for p in parts], "optimizers": [t.state_dict() for t in trainers]}
+            save_torch(path, {**state, "average": average, "step": step + 1})
+    save_torch(work / "pretrained.pt", average)
+
+
+def _loss(
+    components: Components, tokenizers: Tokenizers, shape: Shape, picks: np.ndarray, latents: Tensor, step: int, seed: int, device: torch.device
+) -> Tensor:  # fmt: skip
+    """The flow-matching loss of one batch; its randomness comes from seed and step alone."""
+    rng, generator = random.Random(f"{seed} {step}"), torch.Generator().manual_seed(seed * 1_000_003 + step)
+    clean = latents[torch.from_numpy(picks)].float()
+    noise = torch.randn(clean.shape, generator=generator)
+    level = random_levels(len(picks), clean.shape[1], generator)
+    noisy = torch.lerp(clean, noise, level[:, None, None]).to(device)
+    ids = tokenizers([training_caption(shape.first_seed + int(pick), rng) for pick in picks], device)
+    with torch.autocast(device.type, torch.bfloat16):
+        words = read_words(components, ids)
+        one = torch.ones(len(picks), device=device)
+        made = velocity(components.transformer, noisy, level.to(device), words, (shape.width, shape.height), one)
+    return nn.functional.mse_loss(made.float(), (noise - clean).to(device))
+
+
+def _follow(average: list[dict[str, Tensor]], parts: list[nn.Module], decay: float) -> None:
+    """Move the running average towards the present weights."""
+    for kept, part in zip(average, parts, strict=True):
+        for name, value in part.state_dict().items():
+            if value.is_floating_point():
+                kept[name].lerp_(value, 1 - decay)
+
+
+def load_pretrained(path: Path, seed: int, device: torch.device) -> Components:
+    """The averaged weights of `pretrain`, frozen. `path` may also be its checkpoint, to look at a run that is not done."""
+    components = new_components(seed)
+    saved = torch.load(path, map_location=device)
+    states = saved["average"] if isinstance(saved, dict) else saved
+    for name, state in zip(PARTS, states, strict=True):
+        getattr(components, name).load_state_dict(state)
+        getattr(components, name).to(device).eval().requires_grad_(False)
+    return components

@@ -1,0 +1,248 @@
+"""A folder of photos: found, inspected and captioned, with every problem reported at once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import IsengardError
+from .captions import read_caption
+from .pictures import RAW_SUFFIXES, SUFFIXES, picture_format, shown_name
+from .pixels import decode, flat_rgb, load_photo, read_bytes
+
+__all__ = [
+    "FoundFiles", "FoundPhoto", "Photo", "PhotoInfo", "PhotoSet", "find_photos", "inspect_photo", "load_photo", "read_folder",
+]  # fmt: skip
+
+FEWEST = 5
+"""Fewer photos than this are trained on with a warning."""
+_REPEATS_FOLDER = re.compile(r"(\d{1,4})_")
+"""What the name of a sub-folder in kohya's layout begins with: how often its photos are repeated."""
+_SHOWN = 5
+"""A message names so many files; details name all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundPhoto:
+    """A file that is a picture, or is named like one."""
+
+    path: Path
+    repeats: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundFiles:
+    """What lies in a folder."""
+
+    photos: tuple[FoundPhoto, ...]
+    """In natural order: photo2 before photo10; those of sub-folders last."""
+    others: tuple[Path, ...]
+    """Files of other kinds."""
+    folders: tuple[Path, ...]
+    """Sub-folders that were not looked into."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoInfo:
+    """What a photo is, after it was decoded once."""
+
+    path: Path
+    width: int
+    """Pixels, upright."""
+    height: int
+    format: str
+    """JPEG, PNG, WEBP, TIFF, BMP, GIF, AVIF or HEIC."""
+    sha256: str
+    """Hash of the file's bytes."""
+    bytes: int
+    note: str = ""
+    """What was tolerated, as a sentence that goes on after the file's name and a colon."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photo:
+    """A photo that can be trained on."""
+
+    info: PhotoInfo
+    caption: str
+    """As it stands in the text file; empty where there is none."""
+    repeats: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoSet:
+    """All photos of a folder."""
+
+    photos: tuple[Photo, ...]
+    warnings: tuple[str, ...]
+    """Plain sentences."""
+
+
+def find_photos(folder: Path) -> FoundFiles:
+    """Looks through a folder, and through its sub-folders in kohya's layout (`10_name`: ten repeats), without decoding.
+
+    Pictures are told by content; a file that is only named like one is listed too, so that it is reported and not
+    overlooked. Hidden files and other sub-folders are skipped. Raises PHOTOS_NONE if there is no such folder.
+    """
+    photos, others, folders = _look_into(folder, 1)
+    skipped = []
+    for inner in folders:
+        match = _REPEATS_FOLDER.match(inner.name)
+        if match and int(match[1]) > 0:
+            more, more_others, _ = _look_into(inner, int(match[1]))
+            photos += more
+            others += more_others
+        else:
+            skipped.append(inner)
+    return FoundFiles(photos=tuple(photos), others=tuple(others), folders=tuple(skipped))
+
+
+def inspect_photo(path: Path) -> PhotoInfo:
+    """Reads and decodes a photo once, so that what is wrong with it shows now and not in the middle of a training.
+
+    Raises PHOTO_UNREADABLE, PHOTO_TOO_LARGE (by bytes before reading, by pixels before decoding) or PHOTO_TOO_SMALL.
+    """
+    if path.suffix.lower() in RAW_SUFFIXES:
+        raise IsengardError(
+            "PHOTO_UNREADABLE",
+            f"{shown_name(path)} is a camera raw file.",
+            hint="Export it from your photo program as JPEG.",
+        )
+    data = read_bytes(path)
+    image = decode(data, path)
+    _, note = flat_rgb(image.crop((0, 0, 1, 1)))  # one pixel is enough to see whether the colours can be converted
+    return PhotoInfo(
+        path=path,
+        width=image.width,
+        height=image.height,
+        format=str(picture_format(data[:64])),
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        note=note,
+    )
+
+
+def read_folder(folder: Path) -> PhotoSet:
+    """All photos of a folder, inspected, with captions; the same picture twice is used once.
+
+    Raises PHOTOS_NONE, PHOTOS_TOO_FEW (one photo), or the error of the bad photos and captions: all are in the message
+    or in `details["photos"]`, each with file, code and message.
+    """
+    found = find_photos(folder)
+    if not found.photos:
+        raise _no_photos(folder, found)
+    photos: list[Photo] = []
+    problems: list[tuple[Path, IsengardError]] = []
+    for item in found.photos:
+        try:
+            info, caption = inspect_photo(item.path), read_caption(item.path)
+            photos.append(Photo(info=info, caption=caption, repeats=item.repeats))
+        except IsengardError as problem:
+            problems.append((item.path, problem))
+    if problems:
+        raise _bad_photos(problems, len(found.photos))
+    different, doubles = _without_doubles(photos)
+    if len(different) == 1:
+        what = "one photo" if not doubles else f"one photo, {len(photos)} times"
+        raise IsengardError(
+            "PHOTOS_TOO_FEW", f"{folder} holds {what}; a likeness can't be learned from a single picture."
+        )
+    return PhotoSet(photos=tuple(different), warnings=(*doubles, *_warnings(different)))
+
+
+def _look_into(folder: Path, repeats: int) -> tuple[list[FoundPhoto], list[Path], list[Path]]:
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: _natural(path.name))
+    except OSError as problem:
+        reason = "it is a file, not a folder" if folder.is_file() else problem.strerror
+        raise IsengardError("PHOTOS_NONE", f"The folder {folder} can't be read: {reason}.") from problem
+    photos, others, folders = [], [], []
+    for path in entries:
+        if path.name.startswith((".", "__MACOSX")) or path.name.lower() in ("thumbs.db", "desktop.ini"):
+            continue
+        if path.is_dir():
+            folders.append(path)
+        elif path.suffix.lower() in SUFFIXES or _is_picture(path):
+            photos.append(FoundPhoto(path=path, repeats=repeats))
+        else:
+            others.append(path)
+    return photos, others, folders
+
+
+def _is_picture(path: Path) -> bool:
+    if not path.is_file():  # a pipe would be waited on forever
+        return False
+    try:
+        with path.open("rb") as file:
+            return picture_format(file.read(64)) is not None
+    except OSError:
+        return False  # nothing says that it is a photo; where the name does, it is not asked here
+
+
+def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Sort key: numbers by value, letters without case."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part], name
+
+
+def _no_photos(folder: Path, found: FoundFiles) -> IsengardError:
+    kinds = Counter(path.suffix.lower() or "without an ending" for path in found.others)
+    shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(_SHOWN))
+    holds = [f"{len(found.others)} files of other kinds ({shown})"] if found.others else []
+    if found.folders:
+        names = _listed([shown_name(path) for path in found.folders])
+        holds.append(f"{len(found.folders)} sub-folders that were not looked into ({names})")
+    message = f"There are no photos in {folder}: it holds {' and '.join(holds)}." if holds else f"{folder} is empty."
+    return IsengardError("PHOTOS_NONE", message)
+
+
+def _bad_photos(problems: Sequence[tuple[Path, IsengardError]], total: int) -> IsengardError:
+    """One error for all; it has the code and the hint of the first."""
+    first = problems[0][1]
+    details = [
+        {"file": shown_name(path), "code": problem.code, "message": problem.message, "hint": problem.hint}
+        for path, problem in problems
+    ]
+    message = first.message
+    if len(problems) > 1:
+        shown = " ".join(problem.message for _, problem in problems[:_SHOWN])
+        more = f" And {len(problems) - _SHOWN} more." if len(problems) > _SHOWN else ""
+        message = f"{len(problems)} of {total} photos can't be used. {shown}{more}"
+    return IsengardError(first.code, message, hint=first.hint, photos=details)
+
+
+def _without_doubles(photos: Sequence[Photo]) -> tuple[list[Photo], list[str]]:
+    """Of files with equal bytes the first that has a caption, in the place of the first; and a warning for each."""
+    groups: dict[str, list[Photo]] = {}
+    for photo in photos:
+        groups.setdefault(photo.info.sha256, []).append(photo)
+    kept, warnings = [], []
+    for group in groups.values():
+        best = next((photo for photo in group if photo.caption), group[0])
+        kept.append(best)
+        if len(group) > 1:
+            names = _listed([shown_name(photo.info.path) for photo in group])
+            warnings.append(f"{names} are the same picture; {shown_name(best.info.path)} is used, and once.")
+    return kept, warnings
+
+
+def _warnings(photos: Sequence[Photo]) -> list[str]:
+    found = []
+    if len(photos) < FEWEST:
+        found.append(f"Only {len(photos)} photos: the likeness will be rough. 15 to 30 different ones work best.")
+    found += [f"{shown_name(photo.info.path)}: {photo.info.note}" for photo in photos if photo.info.note]
+    bare = [shown_name(photo.info.path) for photo in photos if not photo.caption]
+    if bare and len(bare) < len(photos):
+        found.append(f"{len(bare)} of {len(photos)} photos have no caption beside them: {_listed(bare)}.")
+    elif bare:
+        found.append("No photo has a caption, so place, pose and clothes may be learned as part of the person.")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

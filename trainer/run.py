@@ -1,0 +1,101 @@
+"""One attempt at a job, in this process: lock, state, backend, and every way that it can end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import log, settings
+from ..errors import IsengardError
+from .backends import load_backend
+from .backends.interface import Run
+from .job import ExitCode, JobFolder, JobWriter
+from .reporter import JobReporter, SilentReporter
+from .wishes import Wishes
+
+_LOG = log.get("trainer.run")
+_CODES = {
+    "done": ExitCode.DONE,
+    "queued": ExitCode.DONE,
+    "paused": ExitCode.PAUSED,
+    "cancelled": ExitCode.CANCELLED,
+    "interrupted": ExitCode.INTERRUPTED,
+}
+_STOPPED = {"pause": "paused", "cancel": "cancelled", "interrupt": "interrupted"}
+
+
+def run_job(
+    path: Path,
+    *,
+    correlation_id: str = "",
+    lifeline: bool = False,
+    only_prepare: bool = False,
+    listener: Callable[[dict[str, Any]], None] | None = None,
+) -> ExitCode:
+    """Runs or resumes the job in `path` and says how it ended.
+
+    Raises `IsengardError` only if nothing could be begun (no job there, locked, damaged); whatever happens later is
+    in the job's state, its events and the exit code. Of several processes that train together, the first one reports.
+    """
+    job = JobFolder.open(path)
+    config = job.config()
+    wishes = Wishes(job.control_file)
+    wishes.heed_signals()
+    if lifeline:
+        wishes.heed_lifeline()
+    settings.go_offline()
+    if settings.rank() > 0:
+        load_backend(config.backend).train(Run(job, config, SilentReporter(), wishes))
+        return ExitCode.DONE
+    with job.writer() as writer:
+        reporter = JobReporter(writer, listener)
+        handler = log.write_to(job.log_file)
+        log.bind(
+            correlation_id=correlation_id or writer.state.correlation_id or log.new_correlation_id(),
+            job=writer.state.id,
+        )
+        try:
+            return _attempt(Run(job, config, reporter, wishes), reporter, writer, correlation_id, only_prepare)
+        finally:
+            log.stop_writing(handler)
+
+
+def _attempt(run: Run, reporter: JobReporter, writer: JobWriter, correlation_id: str, only_prepare: bool) -> ExitCode:
+    if writer.state.state == "done":
+        _LOG.info("the job is done already", lora=str(run.job.lora))
+        return ExitCode.DONE
+    if writer.state.state == "queued" and run.wishes.stop:
+        reporter.set_state(_STOPPED[run.wishes.stop], reason=run.wishes.reason)
+        return _CODES[writer.state.state]
+    if writer.state.state != "queued":
+        writer.requeue(correlation_id)
+    writer.begin()
+    reporter.set_state("preparing")
+    try:
+        backend = load_backend(run.config.backend)
+        backend.check(run.config)
+        ended = backend.prepare(run) if only_prepare else backend.train(run)
+        reporter.set_state(ended, reason=run.wishes.reason)
+        return _CODES[ended]
+    except IsengardError as error:
+        return _fail(error, reporter, writer)
+    except KeyboardInterrupt:
+        reporter.set_state("interrupted", reason="ended by Ctrl+C, not saved since the last checkpoint")
+        return ExitCode.INTERRUPTED
+    except Exception as problem:
+        _LOG.exception("unforeseen failure")
+        error = IsengardError("INTERNAL", f"{type(problem).__name__}: {problem}.")
+        return _fail(error, reporter, writer)
+
+
+def _fail(error: IsengardError, reporter: JobReporter, writer: JobWriter) -> ExitCode:
+    refused = writer.state.state == "preparing" and error.status < 500
+    try:
+        reporter.emit("error", **error.as_dict())
+        reporter.set_state("failed", reason=error.message, error=error.as_dict())
+    except IsengardError as second:  # the disk is full for this, too; the next run finds the job left behind
+        _LOG.error(str(second))
+    if error.code == "INTERNAL":
+        return ExitCode.INTERNAL
+    return ExitCode.REFUSED if refused else ExitCode.FAILED

@@ -1,0 +1,177 @@
+"""Starts, watches and stops the trainer's process; whoever supervises sees the same events."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import log, settings
+from ..errors import IsengardError
+from .job import ACTIVE, EventReader, ExitCode, JobFolder, ask, read_events
+
+POLL_SECONDS = 0.1
+_TAIL_BYTES = 4000
+_LOG = log.get("trainer.supervisor")
+
+
+@dataclass
+class Supervisor:
+    """One attempt at one job in a process of its own.
+
+    ```
+    supervisor = Supervisor(job, correlation_id=…)
+    async for event in supervisor.run():
+        …
+    supervisor.exit_code
+    ```
+    The process can't outlive us: it holds a pipe of ours as standard input and ends, saving its step, when that closes;
+    leaving `run` early (an exception, a cancelled task) stops it firmly.
+    """
+
+    job: JobFolder
+    correlation_id: str = ""
+    log_level: str = "info"
+    processes: int = 1
+    only_prepare: bool = False
+    grace_seconds: float = 60.0
+    """How long a polite stop may take before the process is told by signal, and then killed."""
+    exit_code: int | None = None
+    _process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+
+    @property
+    def output_file(self) -> Path:
+        """What the process printed: the last words of one that died."""
+        return self.job.path / "output.txt"
+
+    async def run(self) -> AsyncIterator[dict[str, Any]]:
+        """Starts the process and yields its events live until it is gone.
+
+        A death without a last word leaves the job `interrupted`, with a TRAINER_DIED error event that says how it died
+        and shows the end of its output. Raises JOB_LOCKED if another process has the job, and what stops the process
+        from starting.
+        """
+        if (owner := self.job.owner()) is not None:
+            raise IsengardError(
+                "JOB_LOCKED", f"{self.job.path} is being trained by process {owner.pid} on {owner.host}."
+            )
+        known = read_events(self.job.events_file)
+        reader = EventReader(self.job.events_file, after=known[-1]["seq"] if known else 0)
+        self._process = await self._start()
+        watch = asyncio.ensure_future(self._process.wait())
+        try:
+            while not watch.done():
+                for event in reader.read():
+                    yield event
+                await asyncio.wait([watch], timeout=POLL_SECONDS)
+            self.exit_code = watch.result()
+            self._explain_death(self.exit_code)
+            for event in reader.read():
+                yield event
+        finally:
+            await self._end(watch)
+
+    async def stop(self, wish: str = "pause") -> None:
+        """Asks for `pause` or `cancel`; after the grace by SIGTERM, at last by killing. Returns when it is gone."""
+        ask(self.job.control_file, stop=wish)
+        process = self._process
+        if process is None:
+            return
+        for firmer in (None, signal.SIGTERM, None):
+            if firmer is not None:
+                _signal_group(process.pid, firmer)
+            try:
+                await asyncio.wait_for(asyncio.shield(process.wait()), self.grace_seconds if firmer is None else 10)
+                return
+            except asyncio.TimeoutError:
+                continue
+        _kill_group(process.pid)
+        await process.wait()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        command = [sys.executable, str(settings.PACK), "train", str(self.job.path), "--lifeline", "--quiet"]
+        command += ["--log-level", self.log_level]
+        command += ["--correlation-id", self.correlation_id] if self.correlation_id else []
+        command += ["--processes", str(self.processes)] if self.processes > 1 else []
+        command += ["--prepare"] if self.only_prepare else []
+        own_group: dict[str, Any] = {"start_new_session": True}
+        if os.name == "nt":
+            own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+        with self.output_file.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=settings.child_environment(),
+                **own_group,
+            )
+        _LOG.info("started the trainer", pid=process.pid, job=str(self.job.path))
+        return process
+
+    def _explain_death(self, code: int) -> None:
+        """Marks a job whose process went without saying so; the lock's absence proves that it is gone."""
+        if code == ExitCode.LOCKED:
+            raise IsengardError("JOB_LOCKED", f"{self.job.path} is being trained by another process.")
+        with self.job.writer() as writer:
+            if code == ExitCode.DONE or writer.state.state not in (*ACTIVE, "queued"):
+                return
+            how = f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
+            if -code == getattr(signal, "SIGKILL", None):
+                how += " (killed from outside; the system does that when memory runs out)"
+            tail = tail_of(self.output_file)
+            error = IsengardError("TRAINER_DIED", f"The trainer's process {how} without a last word.", tail=tail)
+            writer.emit("error", **error.as_dict())
+            if writer.state.state in ACTIVE:
+                writer.set_state("interrupted", reason=error.message, error=error.as_dict())
+            _LOG.error(str(error), tail=tail)
+
+    async def _end(self, watch: asyncio.Future[int]) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if not watch.done():
+            _signal_group(process.pid, signal.SIGTERM)
+            try:
+                await asyncio.wait_for(asyncio.shield(watch), 10)
+            except asyncio.TimeoutError:
+                pass
+        _kill_group(process.pid)  # also what the process itself may have started and left behind
+        self.exit_code = await watch
+        if process.stdin is not None:
+            process.stdin.close()
+        if self.job.state().state in ACTIVE and self.job.owner() is None:
+            self.job.mark_interrupted("stopped together with the program that supervised it")
+
+
+def tail_of(path: Path) -> str:
+    """The end of a text file, at most some thousand characters."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            return stream.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        if os.name == "nt":
+            os.kill(pid, signal.CTRL_BREAK_EVENT)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError, OSError):
+        pass  # it is gone
+
+
+def _kill_group(pid: int) -> None:
+    if os.name == "nt":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True, check=False)
+    else:
+        _signal_group(pid, signal.SIGKILL)

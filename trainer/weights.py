@@ -1,0 +1,52 @@
+"""Reads weights out of safetensors files, tensor by tensor, and turns fp8 numbers back into plain ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..errors import IsengardError
+from .modelfiles import SCALES
+
+_FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
+_NOTES = (".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8", *SCALES)
+"""Ends of keys that say how other tensors are stored and are no weights themselves."""
+
+
+def read_weights(path: Path, prefix: str, dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """The tensors of `path` whose names begin with `prefix`, by their names without it, in `dtype`.
+
+    With `dtype` None a tensor stays as it is stored, and fp8 becomes bf16. What needs no conversion is mapped from the
+    file; the rest is converted one by one. Scaled fp8 weights are multiplied by their scale, one for the tensor or one
+    a row: `layer.scale_weight` (with a `scaled_fp8` marker in the file) or `layer.weight_scale` (with
+    `layer.comfy_quant`), as ComfyUI stores them.
+    """
+    weights: dict[str, Tensor] = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = set(file.keys())
+            for name in sorted(names):
+                if name.startswith(prefix) and not name.endswith(_NOTES):
+                    weights[name[len(prefix) :]] = _plain(file, name, names, dtype)
+    except FileNotFoundError as problem:
+        raise IsengardError("MODEL_MISSING", f"{path} does not exist.") from problem
+    except SafetensorError as problem:
+        raise IsengardError("MODEL_UNREADABLE", f"{path} is not a complete safetensors file: {problem}.") from problem
+    return weights
+
+
+def _plain(file: Any, name: str, names: set[str], dtype: torch.dtype | None) -> Tensor:
+    value: Tensor = file.get_tensor(name)
+    layer = name.removesuffix(".weight")
+    scale_name = next((layer + end for end in SCALES if layer != name and layer + end in names), None)
+    if dtype is None and (scale_name or value.dtype in _FP8):
+        dtype = torch.bfloat16
+    if scale_name:
+        scale = file.get_tensor(scale_name).float()
+        rows = scale.reshape(-1, *[1] * (value.dim() - 1)) if scale.numel() > 1 else scale.reshape(())
+        value = value.float() * rows
+    return value if dtype is None or not value.is_floating_point() else value.to(dtype)

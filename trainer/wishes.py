@@ -1,0 +1,91 @@
+"""What is wanted of the running trainer: control.json, the system's signals, and a parent that is no longer there."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from .. import log
+from ..errors import IsengardError
+from .states import Control, read_control
+
+_LOG = log.get("trainer.wishes")
+
+
+class Wishes:
+    """Asked by the loop after every step; cheap while nothing changes."""
+
+    def __init__(self, control_file: Path) -> None:
+        self._file = control_file
+        self._stamp = 0
+        self._control = Control()
+        self._interrupted = ""
+        self._poll()
+        self._samples = self._control.samples
+        self._saves = self._control.saves
+
+    @property
+    def stop(self) -> str:
+        """`pause`, `cancel`, `interrupt` or nothing."""
+        if self._interrupted:
+            return "interrupt"
+        self._poll()
+        return self._control.stop
+
+    @property
+    def reason(self) -> str:
+        """Why the run stops, for people."""
+        return self._interrupted or {"pause": "paused by request", "cancel": "cancelled by request"}.get(self.stop, "")
+
+    def take_sample(self) -> bool:
+        """Whether sample pictures were asked for out of turn since the last call."""
+        self._poll()
+        wanted, self._samples = self._control.samples > self._samples, self._control.samples
+        return wanted
+
+    def take_save(self) -> bool:
+        """Whether a checkpoint was asked for out of turn since the last call."""
+        self._poll()
+        wanted, self._saves = self._control.saves > self._saves, self._control.saves
+        return wanted
+
+    def interrupt(self, reason: str) -> None:
+        """Asks for the end of the run from inside the process."""
+        self._interrupted = self._interrupted or reason
+
+    def heed_signals(self) -> None:
+        """Makes SIGTERM and Ctrl+C ask politely; a second Ctrl+C ends at once. Main thread only."""
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._on_signal)
+
+    def heed_lifeline(self) -> None:
+        """Ends the run when standard input closes: it is a pipe that the parent holds, and it goes when the parent goes."""
+
+        def wait() -> None:
+            while sys.stdin.buffer.read(1):
+                pass
+            self.interrupt("the program that started the training is gone")
+
+        threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._interrupted and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.interrupt(f"ended by {signal.Signals(number).name}")
+
+    def _poll(self) -> None:
+        try:
+            stamp = self._file.stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._control = read_control(self._file)
+        except (IsengardError, OSError) as problem:  # a file edited by hand must not end a training of hours
+            _LOG.warning("control.json was passed over", problem=str(problem))
