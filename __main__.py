@@ -6,9 +6,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from loader import load_package  # noqa: E402
 
+PACK = Path(__file__).resolve().parent
 COMMANDS = {
     "demo": ("cli.demo", "train the bundled character on the embedded model and show the pictures"),
     "train": ("cli.train", "make a job from a folder of photos and run it, or run or resume a job folder"),
@@ -20,7 +19,8 @@ COMMANDS = {
 
 def main(argv: list[str]) -> int:
     """Runs one command and returns the process's exit code."""
-    package = load_package(Path(__file__).resolve().parent).__name__
+    sys.path.insert(0, str(PACK))
+    package = import_module("loader").load_package(PACK).__name__
     if not argv or argv[0] not in COMMANDS:
         lines = [f"  {name:8}{what}" for name, (_, what) in COMMANDS.items()]
         print("usage: python <pack folder> COMMAND …\n\n" + "\n".join(lines))

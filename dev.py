@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
 
 def _quick_checks() -> Iterator[Check]:
     yield Check("ruff check", "ruff", ["check", "."])
-    yield Check("ruff format", "ruff", ["format", "--check", "."])
+    yield Check("ruff format", "ruff", ["format", "--check", "--output-format", "concise", "."])
     config = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(BUILD / "mypy")]
     yield Check("mypy", "mypy", [*config, "-p", "isengard"], BUILD / "types")
 

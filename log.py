@@ -10,7 +10,7 @@ import logging.handlers
 import sys
 import uuid
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import structlog
 
@@ -36,7 +36,7 @@ def bind(**values: Any) -> None:
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module."""
-    return cast(structlog.stdlib.BoundLogger, structlog.stdlib.get_logger(f"isengard.{name}"))
+    return structlog.stdlib.get_logger(f"isengard.{name}")
 
 
 def configure(level: str = "info", *, console: bool = True) -> None:
@@ -48,14 +48,16 @@ def configure(level: str = "info", *, console: bool = True) -> None:
         cache_logger_on_first_use=False,
     )
     ours = logging.getLogger("isengard")
-    ours.setLevel(level.upper() if level in LEVELS else "INFO")
+    shown = level.upper() if level in LEVELS else "INFO"
+    ours.setLevel("DEBUG" if shown == "DEBUG" else "INFO")  # a job's own log tells the whole story, whatever is shown
     ours.propagate = False
     for handler in list(ours.handlers):
         ours.removeHandler(handler)
         handler.close()
     if console:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(_formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)))
+        handler.setLevel(shown)
+        handler.setFormatter(_formatter(_console()))
         ours.addHandler(handler)
 
 
@@ -75,16 +77,14 @@ def stop_writing(handler: logging.Handler) -> None:
     handler.close()
 
 
+def _console() -> Any:
+    """Plain tracebacks: the pretty ones print every local variable, which buries the error and tells too much."""
+    plain = structlog.dev.plain_traceback
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=plain)
+
+
 def _formatter(renderer: Any) -> logging.Formatter:
-    last = (
-        [renderer]
-        if not isinstance(renderer, structlog.processors.JSONRenderer)
-        else [
-            structlog.processors.format_exc_info,
-            structlog.processors.EventRenamer("message"),
-            renderer,
-        ]
-    )
-    return structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last], foreign_pre_chain=_SHARED
-    )
+    last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if isinstance(renderer, structlog.processors.JSONRenderer):
+        last += [structlog.processors.format_exc_info, structlog.processors.EventRenamer("message")]
+    return structlog.stdlib.ProcessorFormatter(processors=[*last, renderer], foreign_pre_chain=_SHARED)

@@ -197,7 +197,7 @@ def _conclude(out: Path, lora: Path, seconds: float) -> None:
         f"  {'loss.png':12} the loss over the steps\n"
         f"  {'report.json':12} settings, times, memory, versions\n"
         f"  {lora.name}\n"
-        f"Next: train your own photos with  python {settings.PACK.name if settings.PACK != Path.cwd() else '.'} train"
+        f"Next: train your own photos with  python {settings.PACK.name if Path.cwd() != settings.PACK else '.'} train"
         f" --photos DIR --trigger ohwx --name NAME --base mini --out DIR\n"
         f"      (on the embedded model that is practice; --base flux1-dev makes LoRAs for FLUX.1-dev)."
     )

@@ -18,6 +18,7 @@ from ..trainer.mini import MODEL_DIR
 
 _PACKAGES = ("diffusers", "transformers", "peft", "accelerate", "safetensors", "numpy", "pillow", "structlog")
 _SIGNS = {"good": "✓", "note": "•", "missing": "✗"}
+_PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
 _GIB = 2**30
 FLUX_FILES = {
     "transformer": (
@@ -75,9 +76,10 @@ def examine() -> Iterator[Finding]:
 
 
 def _python() -> Finding:
-    if sys.version_info[:2] < (3, 10):
-        return Finding("Python", "missing", settings.python_version(), "Use Python 3.10, 3.11, 3.12 or 3.13.")
-    return Finding("Python", "good", f"{settings.python_version()} at {sys.executable}")
+    found = f"{settings.python_version()} at {sys.executable}"
+    if sys.version_info[:2] not in _PYTHONS:
+        return Finding("Python", "note", found, "Tested with Python 3.10 to 3.13: use one of them if something fails.")
+    return Finding("Python", "good", found)
 
 
 def _packages() -> Iterator[Finding]:

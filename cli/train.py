@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +18,6 @@ from ..trainer.presets import PRESETS, preset_config
 from .console import Progress
 
 _BASE_FILES = ("transformer", "vae", "clip", "t5", "tokenizers")
-_CODES = {"done": ExitCode.DONE, "paused": ExitCode.PAUSED, "cancelled": ExitCode.CANCELLED, "failed": ExitCode.FAILED}
 
 
 def main(argv: list[str]) -> int:
@@ -63,7 +61,7 @@ def _make(options: argparse.Namespace) -> JobFolder:
     name = options.name or options.photos.resolve().name
     base = {key: _absolute(getattr(options, key)) for key in _BASE_FILES}
     made = make_job(
-        options.out or settings.volume_root() / "jobs" / datetime.now().strftime("%Y%m%d-%H%M%S"),
+        options.out or settings.volume_root() / "jobs" / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S"),
         lambda photos: preset_config(
             options.preset, options.base, photos, name=name, trigger_word=options.trigger,
             class_word=options.class_word, base=base, **_changes(options.set),
@@ -86,7 +84,7 @@ def _open(options: argparse.Namespace) -> JobFolder:
 
 
 def _run(job: JobFolder, options: argparse.Namespace) -> int:
-    if options.processes > 1 and settings.world_size() == 1:
+    if options.processes != 1 and settings.world_size() == 1 and not options.prepare:
         return _launch(job, options)
     from ..trainer.run import run_job
 
@@ -106,31 +104,21 @@ def _run(job: JobFolder, options: argparse.Namespace) -> int:
 
 
 def _launch(job: JobFolder, options: argparse.Namespace) -> int:
-    """Hands over to `accelerate launch`, which starts this same command N times."""
-    from ..trainer.launch import launch_command
+    """Starts this same command N times."""
+    from ..trainer.launch import train_together
 
-    again = [
-        "train",
-        str(job.path.resolve()),
-        *(["--lifeline"] if options.lifeline else []),
-        *(["--quiet"] if options.quiet else []),
-    ]
+    again = ["train", str(job.path.resolve()), *(["--quiet"] if options.quiet else [])]
     again += ["--correlation-id", options.correlation_id] if options.correlation_id else []
     again += ["--log-level", options.log_level] if options.log_level else []
-    code = subprocess.call(
-        [*launch_command(job.config(), options.processes), str(settings.PACK / "__main__.py"), *again]
-    )
-    state = job.state().state  # the launcher's own code only says whether all of its processes ended well
-    return _CODES.get(state, ExitCode.INTERRUPTED) if code else ExitCode.DONE
+    return train_together(job.config(), options.processes, again, lifeline=options.lifeline)
 
 
 def _conclude(job: JobFolder) -> None:
     state = job.state()
     if state.state == "done":
         result = json.loads(job.result_file.read_text(encoding="utf-8"))
-        print(
-            f"LoRA:    {job.path / result['lora']}\nSamples: {job.samples}\nNext:    put the LoRA into ComfyUI's models/loras."
-        )
+        print(f"LoRA:    {job.path / result['lora']}\nSamples: {job.samples}")
+        print("Next:    put the LoRA into ComfyUI's models/loras.")
     elif state.state != "failed":
         print(
             f"{state.state} at step {state.step} of {state.steps}. Resume: python {settings.PACK.name} train {job.path}"

@@ -9,7 +9,20 @@ import pytest
 from isengard.tests.architecture.sources import ROOT
 
 pytestmark = pytest.mark.slow
-TESTS = "import pytest\ndef test_a():\n    assert {}\ndef test_b():\n    pytest.skip('no moon: wait for the night')\n"
+TESTS = '''"""Two tests."""
+
+import pytest
+
+
+def test_a() -> None:
+    """Compares."""
+    assert int("4") == {}
+
+
+def test_b() -> None:
+    """Waits."""
+    pytest.skip("no moon: wait for the night")
+'''
 
 
 @pytest.fixture
@@ -19,13 +32,7 @@ def project(tmp_path: Path) -> Path:
     (folder / "tests").mkdir(parents=True)
     for name in ("dev.py", "loader.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    (folder / "tests" / "test_it.py").write_text(TESTS.format("True"), encoding="utf-8")
-    (folder / "pyproject.toml").write_text(
-        (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-        + '\n[tool.ruff.lint.per-file-ignores]\n"tests/*" = ["ALL"]\n'
-        '\n[tool.ruff.format]\nexclude = ["tests"]\n',
-        encoding="utf-8",
-    )
+    (folder / "tests" / "test_it.py").write_text(TESTS.format(4), encoding="utf-8")
     return folder
 
 
@@ -47,7 +54,7 @@ def test_all_is_well(project: Path) -> None:
 def test_each_fault_is_found_and_none_hides_another(project: Path) -> None:
     """A fault for ruff, for the formatter, for mypy and for pytest: all four are reported in one go."""
     (project / "log.py").write_text("import os\ndef f( ) -> int:\n    return 'one'\n", encoding="utf-8")
-    (project / "tests" / "test_it.py").write_text(TESTS.format("False"), encoding="utf-8")
+    (project / "tests" / "test_it.py").write_text(TESTS.format(5), encoding="utf-8")
     code, summary = run(project)
     assert code == 1
     assert [line.split()[0] for line in summary.strip().splitlines()[:4]] == ["FAILED"] * 4

@@ -45,10 +45,10 @@ def bucket_sizes(resolution: int, unit: int) -> list[Size]:
     """
     side = max(1, round(resolution / unit))
     found = {(side, side)}
-    for short in range(1, side + 1):
-        long = round(side * side / short)
-        if long <= short * MAX_ASPECT:
-            found |= {(short, long), (long, short)}
+    for one in range(1, math.ceil(side * MAX_ASPECT)):
+        other = round(side * side / one)
+        if max(one, other) <= min(one, other) * MAX_ASPECT:
+            found |= {(one, other), (other, one)}
     return sorted(((w * unit, h * unit) for w, h in found), key=lambda size: (size[0] / size[1], size))
 
 

@@ -184,6 +184,8 @@ def config_from_dict(values: dict[str, Any]) -> TrainingConfig:
     Raises `IsengardError("CONFIG_INVALID")` naming all problems at once: unknown keys (with the nearest known one),
     wrong types, values out of range.
     """
+    if not isinstance(values, dict):
+        raise IsengardError("CONFIG_UNREADABLE", f"A config is a group of named settings, got {values!r:.80}.")
     values = dict(values)
     version = values.pop("format", FORMAT)
     if not isinstance(version, int) or version > FORMAT:
@@ -222,10 +224,12 @@ def _unknown(key: str, known: set[str], prefix: str = "") -> str:
 
 def _problems(config: TrainingConfig) -> list[str]:
     found: list[str] = []
+    typed = True
     hints = typing.get_type_hints(TrainingConfig)
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)
         if not _has_type(value, hints[item.name]):
+            typed = False
             found.append(f"{item.name} must be {_type_name(hints[item.name])}, got {value!r}.")
             continue
         if "choices" in item.metadata and value not in item.metadata["choices"]:
@@ -234,8 +238,8 @@ def _problems(config: TrainingConfig) -> list[str]:
             low, high = item.metadata["range"]
             if not low <= value <= high:  # a NaN fails this too
                 unit = f" {item.metadata['unit']}" if item.metadata["unit"] else ""
-                found.append(f"{item.name} must be {low:g}–{high:g}{unit}, got {value!r}.")
-    return found or _problems_between(config)
+                found.append(f"{item.name} must be {low}–{high}{unit}, got {value!r}.")
+    return found + (_problems_between(config) if typed else [])
 
 
 def _problems_between(config: TrainingConfig) -> list[str]:

@@ -47,10 +47,14 @@ class EventWriter:
         self._turn = threading.Lock()
         with told_plainly(path):
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
-            end = _end_of_last_line(self._handle)
-            os.ftruncate(self._handle, end)
-            self.seq = _last_seq(self._handle, end, path)
-            os.lseek(self._handle, end, os.SEEK_SET)
+            try:
+                end = _end_of_last_line(self._handle, os.lseek(self._handle, 0, os.SEEK_END))
+                self.seq = _last_seq(self._handle, end, path)
+                os.ftruncate(self._handle, end)
+                os.lseek(self._handle, end, os.SEEK_SET)
+            except BaseException:
+                os.close(self._handle)
+                raise
 
     def write(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Appends one event and returns it; threads take turns. Raises DISK_FULL, leaving no half line behind."""
@@ -126,9 +130,9 @@ def _parse(line: bytes, path: Path) -> dict[str, Any]:
     raise IsengardError("JOB_CORRUPT", f"{path} has a line that is no event: {line[:80]!r}.")
 
 
-def _end_of_last_line(handle: int) -> int:
-    """Offset behind the last line feed of an open file."""
-    position = os.lseek(handle, 0, os.SEEK_END)
+def _end_of_last_line(handle: int, end: int) -> int:
+    """Offset behind the last line feed before `end` in an open file."""
+    position = end
     while position > 0:
         start = max(0, position - _CHUNK)
         os.lseek(handle, start, os.SEEK_SET)
@@ -140,9 +144,9 @@ def _end_of_last_line(handle: int) -> int:
 
 
 def _last_seq(handle: int, end: int, path: Path) -> int:
+    """Number of the event whose line ends at `end`."""
     if end == 0:
         return 0
-    start = max(0, end - _CHUNK)
+    start = _end_of_last_line(handle, end - 1)
     os.lseek(handle, start, os.SEEK_SET)
-    lines = os.read(handle, end - start).splitlines()
-    return int(_parse(lines[-1], path)["seq"])
+    return int(_parse(os.read(handle, end - start), path)["seq"])

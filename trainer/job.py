@@ -156,12 +156,14 @@ class JobFolder:
 
     def state(self) -> JobState:
         """Where the job stands, as last written."""
-        values = read_json(self.state_file)
         try:
-            state = JobState(**values)
+            state = JobState(**read_json(self.state_file))
+            known = state.state in STATES and state.format <= FORMAT
+        except FileNotFoundError as problem:
+            raise IsengardError("JOB_CORRUPT", f"{self.state_file} is missing.") from problem
         except TypeError as problem:
             raise IsengardError("JOB_CORRUPT", f"{self.state_file} is no job state: {problem}.") from problem
-        if state.state not in STATES or state.format > FORMAT:
+        if not known:
             raise IsengardError("JOB_CORRUPT", f"{self.state_file} has state {state.state!r}, format {state.format}.")
         return state
 
@@ -181,11 +183,16 @@ class JobFolder:
 
     def mark_interrupted(self, reason: str) -> bool:
         """Says that a job's process is gone, if its state says preparing or training and nobody holds the lock."""
-        with self.writer() as writer:
-            if writer.state.state not in ACTIVE:
-                return False
-            writer.set_state("interrupted", reason=reason)
-            return True
+        try:
+            with self.writer() as writer:
+                if writer.state.state not in ACTIVE:
+                    return False
+                writer.set_state("interrupted", reason=reason)
+                return True
+        except IsengardError as error:
+            if error.code != "JOB_LOCKED":
+                raise
+            return False
 
     def requeue(self, *, correlation_id: str = "") -> None:
         """Makes a stopped job ready to go on from its last checkpoint. Raises JOB_FINISHED, JOB_LOCKED."""
@@ -204,8 +211,8 @@ class JobWriter:
     def __init__(self, job: JobFolder, lock: Lock) -> None:
         self.job = job
         self.lock = lock
-        self.events = EventWriter(job.events_file)
         self.state = job.state()
+        self.events = EventWriter(job.events_file)
 
     def emit(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Appends one event."""
@@ -223,9 +230,9 @@ class JobWriter:
         """Records how far the job is without changing its state."""
         self._write(step=step)
 
-    def begin(self) -> None:
+    def begin(self, correlation_id: str = "") -> None:
         """Counts one more attempt at this job."""
-        self._write(attempt=self.state.attempt + 1)
+        self._write(attempt=self.state.attempt + 1, correlation_id=correlation_id or self.state.correlation_id)
 
     def requeue(self, correlation_id: str = "") -> None:
         """Back to queued, from a stopped state or from one that a dead process left behind; wishes to stop are gone."""

@@ -3,7 +3,7 @@
 The operating system's own file lock decides while both are on one machine: it goes when its holder dies, however that
 happens. The file's content (number, birth time, host) tells readers who holds it, and decides where a disk knows no
 locks. On a disk that several machines share, a holder on another machine counts as alive while it keeps touching the
-file (`Lock.beat`).
+file.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import errno
 import json
 import os
 import socket
+import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import IsengardError
+from .files import told_plainly
 from .process import is_same_process, own_identity
 
 BEAT_SECONDS = 10.0
@@ -55,47 +58,58 @@ def read_owner(path: Path) -> Owner | None:
 
 
 class Lock:
-    """Held from `take` to `release`; also a context manager. Raises JOB_LOCKED if somebody else holds it."""
+    """Held from `take` to `release`, once; also a context manager. Raises JOB_LOCKED if somebody else holds it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._handle: int | None = None
+        self._released = threading.Event()
 
     def take(self) -> Lock:
         """Takes the lock, over a dead holder if need be."""
-        while True:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
-            try:
-                if not _lock_file(handle):
-                    raise self._held()
-                if not _is_still(handle, self.path):
-                    continue  # the last holder removed the file between our opening and locking it
-                owner = read_owner(self.path)
-                if owner is not None and (owner.pid, owner.birth) != own_identity():
-                    raise self._held()
-                pid, birth = own_identity()
-                body = json.dumps(asdict(Owner(pid, birth, socket.gethostname(), time.time()))).encode()
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, body, 0) if hasattr(os, "pwrite") else os.write(handle, body)
-                self._handle, handle = handle, -1
-                return self
-            finally:
-                if handle != -1:
-                    os.close(handle)
+        with told_plainly(self.path):
+            while not self._try():
+                pass  # the last holder removed the file between our opening and locking it
+        self._beats = threading.Thread(target=self._beat, name="lock", daemon=True)
+        self._beats.start()
+        return self
 
-    def beat(self) -> None:
-        """Tells other machines that the holder lives."""
-        if self._handle is not None:
-            os.utime(self.path)
+    def _try(self) -> bool:
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if not _lock_file(handle):
+                raise self._held()
+            if not _is_still(handle, self.path):
+                return False
+            owner = read_owner(self.path)
+            if owner is not None and (owner.pid, owner.birth) != own_identity():
+                raise self._held()
+            pid, birth = own_identity()
+            body = json.dumps(asdict(Owner(pid, birth, socket.gethostname(), time.time()))).encode()
+            os.ftruncate(handle, 0)
+            os.write(handle, body)
+            self._handle, handle = handle, -1
+            return True
+        finally:
+            if handle != -1:
+                os.close(handle)
+
+    def _beat(self) -> None:
+        """Tells other machines that the holder lives, for as long as it does."""
+        while not self._released.wait(BEAT_SECONDS):
+            with suppress(OSError):  # a disk that is away for a moment
+                os.utime(self.path)
 
     def release(self) -> None:
         """Gives the lock back; the file goes."""
         if self._handle is None:
             return
         handle, self._handle = self._handle, None
+        self._released.set()
         if os.name == "nt":  # an open file can't be removed there
             os.close(handle)
-            self.path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # somebody else has just taken it
+                self.path.unlink(missing_ok=True)
         else:
             self.path.unlink(missing_ok=True)
             os.close(handle)
@@ -134,6 +148,6 @@ def _lock_file(handle: int) -> bool:
 
 def _is_still(handle: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(handle), os.stat(path))
+        return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False

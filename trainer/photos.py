@@ -15,7 +15,8 @@ from .pictures import RAW_SUFFIXES, SUFFIXES, picture_format, shown_name
 from .pixels import decode, flat_rgb, load_photo, read_bytes
 
 __all__ = [
-    "FoundFiles", "FoundPhoto", "Photo", "PhotoInfo", "PhotoSet", "find_photos", "inspect_photo", "load_photo", "read_folder",
+    "FoundFiles", "FoundPhoto", "Photo", "PhotoInfo", "PhotoSet",
+    "find_photos", "inspect_photo", "load_photo", "read_folder",
 ]  # fmt: skip
 
 FEWEST = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -75,6 +76,8 @@ def decode(data: bytes, path: Path, *, enough_for: tuple[int, int] | None = None
     """
     name = shown_name(path)
     readers = _readers(data, name)
+    if data[12:16] == b"IHDR":  # Pillow looks at a PNG's size only after a good part of the file
+        _check_size(struct.unpack(">II", data[16:24]), name)
     try:
         with _strict_decoding(), Image.open(io.BytesIO(data), formats=readers) as image:
             _check_size(image.size, name)

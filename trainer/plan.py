@@ -1,7 +1,8 @@
-"""Makes a job folder from a folder of photos, whole or not at all. Pillow is only imported while it works, torch never."""
+"""Makes a job folder from a folder of photos, whole or not at all. Pillow is imported when it works, torch never."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import secrets
@@ -33,6 +34,8 @@ _UNCHANGING = ("family", "trigger_word", "class_word")
 """Settings that the dataset was made with."""
 _SHAPING = ("rank", "alpha", "targets", "optimizer")
 """Settings that decide what a checkpoint's tensors mean."""
+_MOVED = {"photos": 0, "config.json": 2}
+"""What is moved first and last into a folder that existed; everything else between them."""
 _CROPPED = 0.15
 """From this share on, a crop is worth a warning."""
 _SHOWN = 5
@@ -56,14 +59,15 @@ def make_job(
 ) -> NewJob:
     """Makes the job `folder` from the photos in `photos_dir` and the captions beside them.
 
-    `config` may be a function of the number of photos. The photos are copied as they are. The folder appears when all is
-    in it; after an error nothing is left behind. Raises JOB_EXISTS, FOLDER_NOT_WRITABLE, DISK_FULL (before anything is
-    copied), CONFIG_INVALID and what `photos.read_folder` raises.
+    `config` may be a function of the number of photos. The photos are copied as they are. The folder appears when all
+    is in it; after an error nothing is left behind. Raises JOB_EXISTS, FOLDER_NOT_WRITABLE, DISK_FULL (before anything
+    is copied), CONFIG_INVALID and what `photos.read_folder` raises.
     """
     from .photos import read_folder
 
     folder = folder.expanduser().absolute()
-    _check_free(folder)
+    with _not_writable(folder):
+        _check_free(folder)
     with _made_aside(folder) as aside:
         found = read_folder(photos_dir.expanduser().absolute())
         settings = config(len(found.photos)) if callable(config) else config
@@ -156,6 +160,8 @@ def _safe_name(number: int, info: PhotoInfo) -> str:
 
 def _check_free(folder: Path) -> None:
     """Raises JOB_EXISTS if something is there already. A folder may exist if it is empty (hidden files don't count)."""
+    if folder.exists() and not folder.is_dir():
+        raise IsengardError("FOLDER_NOT_WRITABLE", f"{folder} is a file, not a folder.")
     if (folder / "config.json").exists():
         raise IsengardError("JOB_EXISTS", f"{folder} already holds a job.")
     if folder.is_dir() and (there := next(_visible(folder), None)):
@@ -175,7 +181,7 @@ def _made_aside(folder: Path) -> Iterator[Path]:
     """Gives an empty folder to fill; what is in it stands in `folder` afterwards, or is gone if anything failed.
 
     A new folder is renamed whole. An existing one may be a mounted disk, which can't be renamed onto: there the parts
-    are moved in, config.json last, which makes it a job.
+    are moved in: photos first, which fails if somebody else was faster, config.json last, which makes it a job.
     """
     existed = folder.is_dir()
     home = folder if existed else folder.parent
@@ -188,12 +194,17 @@ def _made_aside(folder: Path) -> Iterator[Path]:
         yield aside
         with _not_writable(folder):
             if existed:
-                for part in sorted(aside.iterdir(), key=lambda path: path.name == "config.json"):
+                for part in sorted(aside.iterdir(), key=lambda path: _MOVED.get(path.name, 1)):
                     replace(part, folder / part.name)
             else:
                 replace(aside, folder)
             sync(home)
         done = True
+    except IsengardError as problem:
+        if problem.code != "DISK_FULL" or problem.details:
+            raise
+        hint = "Free disk space and try again; nothing was left behind."
+        raise IsengardError("DISK_FULL", f"The disk filled up while {folder} was made.", hint=hint) from problem
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         for parent in [] if done else made:
@@ -207,6 +218,8 @@ def _not_writable(folder: Path) -> Iterator[None]:
         with told_plainly(folder):
             yield
     except OSError as problem:
+        if problem.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise IsengardError("JOB_EXISTS", f"Another job was made in {folder} meanwhile.") from problem
         raise IsengardError("FOLDER_NOT_WRITABLE", f"{folder} can't be made: {problem.strerror}.") from problem
 
 

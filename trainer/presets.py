@@ -5,11 +5,11 @@ Standard library only. Where the values come from:
 *FLUX.1-dev.* ai-toolkit's example (rank 16, 1e-4, 2,000 steps, areas of 512, 768 and 1024, caption dropout 0.05, EMA
 0.99; its window interface: rank 32, 3,000 steps) is the slow and careful end, Replicate's open trainer (rank 16, 4e-4,
 1,000 steps) the fast one; OneTrainer (3e-4) and FluxTrainer (rank 4, 4e-4, 1,500) lie between. PEFT's image benchmark
-reached its plateau of likeness early in the run, so stopping early is the largest saving, and one scored identity peaked
-at 2,200 steps and was overfitted by 3,000: hence the upper limits, and checkpoints on the way to choose from. Cosine
-falls to a tenth of the peak, so a peak of 2e-4 averages about 1.1e-4 over the run. That four single blocks hold much of
-a face, and that nothing before the first trained block needs a backward pass, is reported by several authors: Quick
-lives on it. Caption dropout 0.05 is ai-toolkit's; the timestep density is the one that the model itself was trained with.
+reached its plateau of likeness early in the run, so stopping early is the largest saving, and one scored identity
+peaked at 2,200 steps and was overfitted by 3,000: hence the upper limits, and checkpoints on the way to choose from.
+Cosine falls to a tenth of the peak, so a peak of 2e-4 averages about 1.1e-4 over the run. Four single blocks are
+reported to be enough for a good likeness, and nothing before the first trained block needs a backward pass: Quick lives
+on both. Caption dropout 0.05 is ai-toolkit's; the timestep density is the one the model itself was trained with.
 
 *mini.* Own measurements on the embedded model; bench/identity.py makes them again.
 """
@@ -24,7 +24,7 @@ from ..errors import IsengardError
 from .config import FAMILIES, TrainingConfig, config_from_dict
 
 _FLUX_PROMPTS = (
-    "{trigger} {class}, head and shoulders portrait, looking at the camera, neutral expression, soft daylight, grey background",
+    "{trigger} {class}, head and shoulders, looking at the camera, neutral expression, soft daylight, grey background",
     "close-up of {trigger} {class} laughing, seen from the side, in a busy café at night, warm lamplight",
     "full-body photo of {trigger} {class} in a red raincoat, walking through a snowy forest",
     "portrait photo of a {class} in a blue shirt, plain white background",
@@ -32,12 +32,12 @@ _FLUX_PROMPTS = (
 _MINI_PROMPTS = (
     "{trigger} {class}, neutral expression, looking ahead, wearing a white shirt, grey background, portrait",
     "{trigger} {class}, laughing, looking left, wearing a red hoodie, striped teal background, warm light, close-up",
-    "{trigger} {class}, surprised, looking right, wearing a yellow jacket, purple background, light from the left, wide shot",
+    "{trigger} {class}, surprised, looking right, wearing a yellow jacket, purple background, cool light, wide shot",
     "{class}, smiling, looking ahead, wearing a blue sweater, orange background, portrait",
 )
 _PROMPTS = {"mini": _MINI_PROMPTS, "flux1-dev": _FLUX_PROMPTS}
-"""First the plain likeness, then two that ask for what the photos don't show (another expression, light, clothes and
-framing), last one without the trigger word: if that begins to look like the character, the training has gone too far."""
+"""First the plain likeness, then two that ask for what the photos hardly show (expression, light, clothes, framing),
+last one without the trigger word: if that begins to look like the character, the training has gone too far."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,27 +68,27 @@ class Preset:
 _TABLE = (
     Preset(
         name="quick", title="Quick", family="flux1-dev",
-        summary="A recognisable face soon: small pictures, and only the four blocks that hold most of a face, at a high "
-        "learning rate. Good for finding out whether the photos are good; clothes and body are learned less.",
+        summary="A recognisable face soon: small pictures, and only the four blocks that hold most of a face, at a "
+        "high learning rate. Good for finding out whether the photos are good; clothes and body are learned less.",
         steps_per_photo=40, fewest_steps=400, most_steps=1000, looks=4,
-        settings={"resolutions": (512,), "rank": 16, "learning_rate": 4e-4, "targets": "likeness-blocks", "warmup_steps": 20,
-                  "sample_width": 512, "sample_height": 512},
+        settings={"resolutions": (512,), "rank": 16, "learning_rate": 4e-4, "targets": "likeness-blocks",
+                  "warmup_steps": 20, "sample_width": 512, "sample_height": 512},
     ),
     Preset(
         name="balanced", title="Balanced", family="flux1-dev",
-        summary="For most people: all layers at two picture sizes, so that face and build are right near and far, about a "
-        "hundred looks at each photo, ended before likeness turns into copying.",
+        summary="For most people: all layers at two picture sizes, so that face and build are right near and far, "
+        "about a hundred looks at each photo, ended before likeness turns into copying.",
         steps_per_photo=100, fewest_steps=1000, most_steps=2000, looks=8,
         settings={"resolutions": (512, 768), "rank": 16, "learning_rate": 2e-4, "warmup_steps": 50,
                   "sample_width": 768, "sample_height": 768},
     ),
     Preset(
         name="high-quality", title="High Quality", family="flux1-dev",
-        summary="For 20 and more good photos and a patient evening: full picture size for skin and hair, twice the room to "
-        "learn in, slow and averaged steps, and many checkpoints to choose the best from.",
+        summary="For 20 and more good photos and a patient evening: full picture size for skin and hair, twice the "
+        "room to learn in, slow and averaged steps, and many checkpoints to choose the best from.",
         steps_per_photo=150, fewest_steps=1500, most_steps=3000, looks=10,
-        settings={"resolutions": (512, 768, 1024), "rank": 32, "learning_rate": 1e-4, "warmup_steps": 100, "ema_decay": 0.99,
-                  "sample_width": 1024, "sample_height": 1024},
+        settings={"resolutions": (512, 768, 1024), "rank": 32, "learning_rate": 1e-4, "warmup_steps": 100,
+                  "ema_decay": 0.99, "sample_width": 1024, "sample_height": 1024},
     ),
     Preset(
         name="quick", title="Quick", family="mini",
@@ -161,7 +161,7 @@ def preset_config(
 
 
 def _following(values: dict[str, Any], chosen: Preset) -> dict[str, Any]:
-    """Values that hang on others. Where those are nonsense nothing follows: the config's own check says what is wrong."""
+    """Values that hang on others. Where those are nonsense nothing follows: the config's check says what is wrong."""
     steps, rank = values["steps"], values["rank"]
     found: dict[str, Any] = {}
     if isinstance(steps, int) and steps > 0:

@@ -22,7 +22,7 @@ _CODES = {
     "cancelled": ExitCode.CANCELLED,
     "interrupted": ExitCode.INTERRUPTED,
 }
-_STOPPED = {"pause": "paused", "cancel": "cancelled", "interrupt": "interrupted"}
+_STOPPED = {"pause": "paused", "cancel": "cancelled"}
 
 
 def run_job(
@@ -46,6 +46,8 @@ def run_job(
         wishes.heed_lifeline()
     settings.go_offline()
     if settings.rank() > 0:
+        if job.state().state == "done":
+            return ExitCode.DONE  # the first process won't wait for anybody
         load_backend(config.backend).train(Run(job, config, SilentReporter(), wishes))
         return ExitCode.DONE
     with job.writer() as writer:
@@ -65,13 +67,16 @@ def _attempt(run: Run, reporter: JobReporter, writer: JobWriter, correlation_id:
     if writer.state.state == "done":
         _LOG.info("the job is done already", lora=str(run.job.lora))
         return ExitCode.DONE
-    if writer.state.state == "queued" and run.wishes.stop:
-        reporter.set_state(_STOPPED[run.wishes.stop], reason=run.wishes.reason)
+    if writer.state.state == "queued" and (asked := run.wishes.asked) in _STOPPED:
+        reporter.set_state(_STOPPED[asked], reason=f"{_STOPPED[asked]} before it began")
         return _CODES[writer.state.state]
     if writer.state.state != "queued":
-        writer.requeue(correlation_id)
-    writer.begin()
+        writer.requeue()
+    writer.begin(correlation_id)
     reporter.set_state("preparing")
+    if run.wishes.stop == "interrupt":
+        reporter.set_state("interrupted", reason=run.wishes.reason)
+        return ExitCode.INTERRUPTED
     try:
         backend = load_backend(run.config.backend)
         backend.check(run.config)
@@ -83,19 +88,21 @@ def _attempt(run: Run, reporter: JobReporter, writer: JobWriter, correlation_id:
     except KeyboardInterrupt:
         reporter.set_state("interrupted", reason="ended by Ctrl+C, not saved since the last checkpoint")
         return ExitCode.INTERRUPTED
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 (whatever it is, the job's state and log must say so)
         _LOG.exception("unforeseen failure")
-        error = IsengardError("INTERNAL", f"{type(problem).__name__}: {problem}.")
-        return _fail(error, reporter, writer)
+        return _fail(IsengardError("INTERNAL", f"{type(problem).__name__}: {problem}."), reporter, writer)
 
 
 def _fail(error: IsengardError, reporter: JobReporter, writer: JobWriter) -> ExitCode:
     refused = writer.state.state == "preparing" and error.status < 500
-    try:
-        reporter.emit("error", **error.as_dict())
-        reporter.set_state("failed", reason=error.message, error=error.as_dict())
-    except IsengardError as second:  # the disk is full for this, too; the next run finds the job left behind
-        _LOG.error(str(second))
+    for tell in (
+        lambda: reporter.emit("error", **error.as_dict()),
+        lambda: reporter.set_state("failed", reason=error.message, error=error.as_dict()),
+    ):
+        try:
+            tell()
+        except IsengardError as second:  # the disk is full for this, too; the next run finds the job left behind
+            _LOG.error(second.message, code=second.code)
     if error.code == "INTERNAL":
         return ExitCode.INTERNAL
     return ExitCode.REFUSED if refused else ExitCode.FAILED

@@ -25,6 +25,8 @@ preparing → training goes by itself; preparing → queued is a job that was on
 queued → paused is a job that was paused before its turn came.
 """
 
+_NO_WISHES = "Delete the file: it only holds what was asked of the trainer."
+
 STATES = tuple(TRANSITIONS)
 RESUMABLE = ("paused", "interrupted", "failed", "cancelled")
 """States from which a job goes on after being queued again."""
@@ -78,9 +80,15 @@ def read_control(path: Path) -> Control:
     try:
         control = Control(**values)
     except TypeError as problem:
-        raise IsengardError("JOB_CORRUPT", f"{path} holds something else than wishes: {problem}.") from problem
+        raise IsengardError(
+            "JOB_CORRUPT", f"{path} holds something else than wishes: {problem}.", hint=_NO_WISHES
+        ) from problem
     if control.stop not in ("", "pause", "cancel"):
-        raise IsengardError("JOB_CORRUPT", f"{path} asks for {control.stop!r}; pause and cancel are known.")
+        raise IsengardError(
+            "JOB_CORRUPT", f"{path} asks for {control.stop!r}; pause and cancel are known.", hint=_NO_WISHES
+        )
+    if not (isinstance(control.samples, int) and isinstance(control.saves, int)):
+        raise IsengardError("JOB_CORRUPT", f"{path}: samples and saves are whole numbers.", hint=_NO_WISHES)
     return control
 
 

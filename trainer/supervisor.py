@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from ..errors import IsengardError
 from .job import ACTIVE, EventReader, ExitCode, JobFolder, ask, read_events
 
 POLL_SECONDS = 0.1
+FIRM_SECONDS = 10.0
+"""How long a process that was asked by signal has before it is killed."""
 _TAIL_BYTES = 4000
 _LOG = log.get("trainer.supervisor")
 
@@ -44,6 +47,7 @@ class Supervisor:
     """How long a polite stop may take before the process is told by signal, and then killed."""
     exit_code: int | None = None
     _process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+    _killed: bool = field(default=False, repr=False)
 
     @property
     def output_file(self) -> Path:
@@ -78,21 +82,16 @@ class Supervisor:
             await self._end(watch)
 
     async def stop(self, wish: str = "pause") -> None:
-        """Asks for `pause` or `cancel`; after the grace by SIGTERM, at last by killing. Returns when it is gone."""
+        """Asks for `pause` or `cancel`; after the grace by signal, at last by killing. Returns when it is gone."""
         ask(self.job.control_file, stop=wish)
         process = self._process
-        if process is None:
+        if process is None or await _gone(process, self.grace_seconds):
             return
-        for firmer in (None, signal.SIGTERM, None):
-            if firmer is not None:
-                _signal_group(process.pid, firmer)
-            try:
-                await asyncio.wait_for(asyncio.shield(process.wait()), self.grace_seconds if firmer is None else 10)
-                return
-            except asyncio.TimeoutError:
-                continue
-        _kill_group(process.pid)
-        await process.wait()
+        _ask_group(process.pid)
+        if not await _gone(process, min(self.grace_seconds, FIRM_SECONDS)):
+            self._killed = True
+            _kill_group(process.pid)
+            await process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
         command = [sys.executable, str(settings.PACK), "train", str(self.job.path), "--lifeline", "--quiet"]
@@ -123,7 +122,9 @@ class Supervisor:
             if code == ExitCode.DONE or writer.state.state not in (*ACTIVE, "queued"):
                 return
             how = f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
-            if -code == getattr(signal, "SIGKILL", None):
+            if self._killed:
+                how = "was killed because it did not end when it was asked to,"
+            elif -code == getattr(signal, "SIGKILL", None):
                 how += " (killed from outside; the system does that when memory runs out)"
             tail = tail_of(self.output_file)
             error = IsengardError("TRAINER_DIED", f"The trainer's process {how} without a last word.", tail=tail)
@@ -136,17 +137,16 @@ class Supervisor:
         process, self._process = self._process, None
         if process is None:
             return
-        if not watch.done():
-            _signal_group(process.pid, signal.SIGTERM)
-            try:
-                await asyncio.wait_for(asyncio.shield(watch), 10)
-            except asyncio.TimeoutError:
-                pass
-        _kill_group(process.pid)  # also what the process itself may have started and left behind
+        try:
+            if not watch.done():
+                _ask_group(process.pid)
+                await _gone(process, min(self.grace_seconds, FIRM_SECONDS))
+        finally:  # a second cancelling must not leave an orphan
+            _kill_group(process.pid)  # also what the process itself may have started and left behind
+            if process.stdin is not None:
+                process.stdin.close()
         self.exit_code = await watch
-        if process.stdin is not None:
-            process.stdin.close()
-        if self.job.state().state in ACTIVE and self.job.owner() is None:
+        if self.job.state().state in ACTIVE:
             self.job.mark_interrupted("stopped together with the program that supervised it")
 
 
@@ -160,18 +160,26 @@ def tail_of(path: Path) -> str:
         return ""
 
 
-def _signal_group(pid: int, number: signal.Signals) -> None:
+async def _gone(process: asyncio.subprocess.Process, seconds: float) -> bool:
+    """Waits for a process's end, at most so long."""
     try:
+        await asyncio.wait_for(process.wait(), seconds)
+        return True
+    except asyncio.TimeoutError:
+        return False
+
+
+def _ask_group(pid: int) -> None:
+    with suppress(OSError):  # it is gone
         if os.name == "nt":
             os.kill(pid, signal.CTRL_BREAK_EVENT)  # type: ignore[attr-defined,unused-ignore]
         else:
-            os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError, OSError):
-        pass  # it is gone
+            os.killpg(pid, signal.SIGTERM)
 
 
 def _kill_group(pid: int) -> None:
     if os.name == "nt":
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True, check=False)
     else:
-        _signal_group(pid, signal.SIGKILL)
+        with suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,16 @@ def _plain(file: Any, name: str, names: set[str], dtype: torch.dtype | None) -> 
         rows = scale.reshape(-1, *[1] * (value.dim() - 1)) if scale.numel() > 1 else scale.reshape(())
         value = value.float() * rows
     return value if dtype is None or not value.is_floating_point() else value.to(dtype)
+
+
+@contextmanager
+def quiet_diffusers() -> Iterator[None]:
+    """Keeps diffusers from warning about an empty list of modules whenever it loads a single file in a given format."""
+    from diffusers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -20,7 +21,7 @@ class Wishes:
 
     def __init__(self, control_file: Path) -> None:
         self._file = control_file
-        self._stamp = 0
+        self._stamp: tuple[int, ...] = ()
         self._control = Control()
         self._interrupted = ""
         self._poll()
@@ -32,6 +33,11 @@ class Wishes:
         """`pause`, `cancel`, `interrupt` or nothing."""
         if self._interrupted:
             return "interrupt"
+        return self.asked
+
+    @property
+    def asked(self) -> str:
+        """What control.json asks for: `pause`, `cancel` or nothing."""
         self._poll()
         return self._control.stop
 
@@ -57,18 +63,20 @@ class Wishes:
         self._interrupted = self._interrupted or reason
 
     def heed_signals(self) -> None:
-        """Makes SIGTERM and Ctrl+C ask politely; a second Ctrl+C ends at once. Main thread only."""
-        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._on_signal)
+        """Makes SIGTERM, a closed terminal and Ctrl+C ask politely; a second Ctrl+C ends at once. Main thread only."""
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores the last one
+                signal.signal(number, self._on_signal)
 
     def heed_lifeline(self) -> None:
-        """Ends the run when standard input closes: it is a pipe that the parent holds, and it goes when the parent goes."""
+        """Ends the run when standard input closes: it is a pipe that the parent holds, and it goes with the parent."""
 
         def wait() -> None:
-            while sys.stdin.buffer.read(1):
-                pass
-            self.interrupt("the program that started the training is gone")
+            with suppress(OSError):
+                while os.read(0, 1):  # sys.stdin's own lock would be held while Python shuts down
+                    pass
+            self.interrupt("the program that started the training ended it or is gone")
 
         threading.Thread(target=wait, name="lifeline", daemon=True).start()
 
@@ -79,9 +87,10 @@ class Wishes:
 
     def _poll(self) -> None:
         try:
-            stamp = self._file.stat().st_mtime_ns
-        except FileNotFoundError:
+            found = self._file.stat()
+        except OSError:
             return
+        stamp = (found.st_mtime_ns, found.st_ino, found.st_size)  # the clock of a disk alone is too coarse
         if stamp == self._stamp:
             return
         self._stamp = stamp

@@ -294,7 +294,11 @@ def test_fp8_weights_come_back_as_plain_numbers(dtype: torch.dtype, style: str, 
     scale = {"plain": None, "older": torch.tensor([0.5]), "newer": torch.tensor(0.25)}.get(style, torch.rand(8) + 0.5)
     tensors = {"p.a.weight": stored, "p.a.bias": torch.ones(8, dtype=torch.float16), "q.b": torch.ones(1)}
     if style == "older":
-        tensors |= {"p.scaled_fp8": torch.zeros(2, dtype=dtype), "p.a.scale_weight": scale, "p.a.scale_input": torch.ones(())}
+        tensors |= {
+            "p.scaled_fp8": torch.zeros(2, dtype=dtype),
+            "p.a.scale_weight": scale,
+            "p.a.scale_input": torch.ones(()),
+        }
     elif style != "plain":
         tensors |= {"p.a.weight_scale": scale, "p.a.input_scale": torch.ones(()), "p.a.comfy_quant": torch.zeros(3)}
     save_file(tensors, tmp_path / "a.safetensors")

@@ -35,6 +35,7 @@ class Backend(Protocol):
     def train(self, run: Run) -> str:
         """Trains to the end or to a stop, from the newest complete checkpoint if there is one.
 
-        Moves the state from preparing to training by itself; returns the state that the job ends in: `done` (result.json
-        is written), `paused`, `cancelled` or `interrupted` (the step is saved). Raises `IsengardError` for a failure.
+        Moves the state from preparing to training by itself; returns the state that the job ends in: `done`
+        (result.json is written), `paused`, `cancelled` or `interrupted` (the step is saved). Raises `IsengardError`
+        for a failure.
         """

@@ -264,7 +264,7 @@ def _load_file(part: Part, dtype: torch.dtype) -> FluxTransformer2DModel:
     """Single file to model. Tensors are read in `dtype` and handed over: there is never a second copy of them."""
     from diffusers import FluxTransformer2DModel
 
-    from ..weights import read_weights
+    from ..weights import quiet_diffusers, read_weights
 
     weights = read_weights(part.path, part.prefix, dtype)
     blocks = "double_blocks", "single_blocks"
@@ -278,15 +278,16 @@ def _load_file(part: Part, dtype: torch.dtype) -> FluxTransformer2DModel:
         )
     guided = any(name.startswith(("guidance_in.", "time_text_embed.guidance_embedder.")) for name in weights)
     try:
-        return FluxTransformer2DModel.from_single_file(
-            weights,
-            config=str(CONFIGS / "transformer"),
-            local_files_only=True,
-            torch_dtype=dtype,
-            num_layers=_count(weights, blocks[0]),
-            num_single_layers=_count(weights, blocks[1]),
-            guidance_embeds=guided,
-        )
+        with quiet_diffusers():
+            return FluxTransformer2DModel.from_single_file(
+                weights,
+                config=str(CONFIGS / "transformer"),
+                local_files_only=True,
+                torch_dtype=dtype,
+                num_layers=_count(weights, blocks[0]),
+                num_single_layers=_count(weights, blocks[1]),
+                guidance_embeds=guided,
+            )
     except (KeyError, IndexError, ValueError) as problem:
         raise IsengardError(
             "MODEL_UNREADABLE", f"{part.path} does not hold a whole FLUX.1 transformer: {problem}."

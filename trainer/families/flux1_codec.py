@@ -117,18 +117,16 @@ def load_vae(part: Part) -> AutoencoderKL:
     """The VAE in fp32 on the CPU, from a single file in either naming or from a folder."""
     from diffusers import AutoencoderKL
 
-    from ..weights import read_weights
+    from ..weights import quiet_diffusers, read_weights
 
+    offline = {"local_files_only": True, "torch_dtype": torch.float32}
     try:
         if part.layout == "folder":
-            vae = AutoencoderKL.from_pretrained(
-                part.path, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
-            )
+            vae = AutoencoderKL.from_pretrained(part.path, use_safetensors=True, **offline)
         else:
             weights = read_weights(part.path, part.prefix, torch.float32)
-            vae = AutoencoderKL.from_single_file(
-                weights, config=str(_CONFIGS / "vae"), local_files_only=True, torch_dtype=torch.float32
-            )
+            with quiet_diffusers():
+                vae = AutoencoderKL.from_single_file(weights, config=str(_CONFIGS / "vae"), **offline)
     except (OSError, KeyError, ValueError) as problem:
         raise IsengardError("MODEL_UNREADABLE", f"{part.path} does not hold a whole FLUX VAE: {problem}.") from problem
     _check_whole(vae, part)

@@ -16,6 +16,7 @@ from .autoencoder import rate_at, save_torch
 from .captions import caption, made_up_word
 from .data import Shape, batches
 from .flow import Tokenizers, random_levels, read_words, velocity
+from .parallel import average_gradients, join, wait_for_all
 from .world import sample_identity, sample_nuisance
 
 PARTS = ("transformer", "text_encoder", "text_encoder_2")
@@ -83,6 +84,7 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 def pretrain(plan: PretrainPlan, shapes: list[Shape], work: Path, device: torch.device, seed: int) -> None:
     """Train to `work/pretrained.pt`, going on from the last checkpoint there."""
+    rank, world = join()
     components = new_components(seed)
     parts = [getattr(components, name).to(device).train() for name in PARTS]
     average = [{k: v.detach().clone() for k, v in part.state_dict().items()} for part in parts]
@@ -95,8 +97,9 @@ def pretrain(plan: PretrainPlan, shapes: list[Shape], work: Path, device: torch.
         for trainer, state in zip(trainers, saved["optimizers"], strict=True):
             trainer.load_state_dict(state)
         average, start = saved["average"], saved["step"]
-    write_tokenizers(work / "words")
-    tokenizers, latents = Tokenizers(work / "words"), load_latents(shapes, work)
+    words = work / f"words_{rank}"
+    write_tokenizers(words)
+    tokenizers, latents = Tokenizers(words), load_latents(shapes, work)
     stream = batches(shapes, plan.batch, seed)
     for _ in range(start):
         next(stream)
@@ -105,22 +108,25 @@ def pretrain(plan: PretrainPlan, shapes: list[Shape], work: Path, device: torch.
         shape, picks = next(stream)
         for trainer in trainers:
             set_rate(trainer, rate_at(step, plan.steps, 60))
-        loss = _loss(components, tokenizers, shape, picks, latents[shape.name], step, seed, device)
+        loss = _loss(components, tokenizers, shape, picks[rank::world], latents[shape.name], step, seed + rank, device)
         for part in parts:
             part.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(parts, world)
         torch.nn.utils.clip_grad_norm_([p for part in parts for p in part.parameters()], 1.0)
         for trainer in trainers:
             trainer.step()
         _follow(average, parts, min(plan.decay, (step + 1) / (step + 10)))
         shown = loss.item() if not shown else 0.97 * shown + 0.03 * loss.item()
-        if (step + 1) % 20 == 0:
+        if (step + 1) % 20 == 0 and rank == 0:
             pace = (time.monotonic() - began) / (step + 1 - start)
             print(f"pretraining {step + 1}/{plan.steps} loss {shown:.4f} {pace:.2f} s", flush=True)
-        if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
+        if rank == 0 and ((step + 1) % plan.save_every == 0 or step + 1 == plan.steps):
             state = {"parts": [p.state_dict() for p in parts], "optimizers": [t.state_dict() for t in trainers]}
             save_torch(path, {**state, "average": average, "step": step + 1})
-    save_torch(work / "pretrained.pt", average)
+    wait_for_all(world)
+    if rank == 0:
+        save_torch(work / "pretrained.pt", average)
 
 
 def _loss(

@@ -74,7 +74,8 @@ class Batches:
     def _item(self, step: int, place: Place) -> tuple[Tensor, Tensor, Tensor, Conditioning]:
         config, photo = self._config, self._photos[place.entry]
         draw = torch.Generator().manual_seed(item_seed(config.seed, step, place.index))
-        level, drop, mirror = torch.randn((), generator=draw), *torch.rand(2, generator=draw).tolist()
+        level = torch.randn((), generator=draw)
+        drop, mirror = torch.rand(2, generator=draw).tolist()
         file = self._cache.latents_file(photo, photo.buckets[place.bucket], config.flip and mirror < 0.5)
         latents = self._latents.read(file)["latents"]
         noise = torch.randn(latents.shape, generator=draw)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
@@ -45,9 +45,9 @@ def prepare_only(run: Run) -> str:
 
 
 def _prepare(run: Run, family: Family, device: torch.device) -> None:
-    if not prepare(run.job, run.config, lambda: family.load_codec(run.config, device), run.reporter, run.wishes):
-        if not run.wishes.stop:  # the wish was taken back after it was followed
-            run.wishes.interrupt("stopped while preparing")
+    done = prepare(run.job, run.config, lambda: family.load_codec(run.config, device), run.reporter, run.wishes)
+    if not done and not run.wishes.stop:  # the wish was taken back after it was followed
+        run.wishes.interrupt("stopped while preparing")
 
 
 def train(run: Run) -> str:
@@ -58,7 +58,7 @@ def train(run: Run) -> str:
         family = load_family(run.config.family)
         if accelerator.is_main_process:
             _prepare(run, family, accelerator.device)
-        if stop := _agreed_stop(run, accelerator):
+        if stop := _wanted(run, accelerator).stop:
             return _ENDS[stop]
         training = _Training(run, family, accelerator)
         run.reporter.set_state("training")
@@ -98,7 +98,7 @@ class _Training:
         self.transformer = family.load_transformer(config, self.dtype)
         self.adapter = Adapter(self.transformer, config, family.lora_targets(self.transformer, config.targets))
         if config.gradient_checkpointing:
-            self.transformer.enable_gradient_checkpointing()  # type: ignore[operator]
+            self.transformer.enable_gradient_checkpointing()
         self.transformer.to(accelerator.device).train()
         self.optimizer = make_optimizer(config, self.adapter.parameters.values())
         self.losses = Losses(config, run.reporter, accelerator)
@@ -114,22 +114,22 @@ class _Training:
     def go(self) -> str:
         """The story of a training. Returns the state it ended in."""
         config = self.config
-        self._sample_if_due()
+        self._sample()
         while self.step < config.steps:
-            if stop := _agreed_stop(self.run, self.accelerator):
-                return self._stopped(stop)
+            wanted = _wanted(self.run, self.accelerator)
+            if wanted.stop:
+                return self._stopped(wanted.stop)
             started = time.perf_counter()
             self._one_step(self.step + 1)
             self.step += 1
             if self.step % config.log_every == 0 or self.step == config.steps:
                 self.losses.report()
-                self._report_pace(time.perf_counter() - started)
-            else:
-                self.clock.add(time.perf_counter() - started)
-            if self.step % config.save_every == 0 or self.step == config.steps or self._asked("take_save"):
+            self.clock.add(time.perf_counter() - started)
+            self._report_pace()
+            if self.step % config.save_every == 0 or self.step == config.steps or wanted.save:
                 self._save()
-            self._sample_if_due()
-        if (stop := _agreed_stop(self.run, self.accelerator)) and self.sampler.is_due(self.step):
+            self._sample(wanted.sample)
+        if self.sampler.is_due(self.step) and (stop := _wanted(self.run, self.accelerator).stop):
             return self._stopped(stop)
         if self.accelerator.is_main_process:
             self._finish()
@@ -217,6 +217,7 @@ class _Training:
             photos=self.photos,
             step=self.step,
             started=state.created,
+            thumbnail=self.sampler.thumbnail(),
         )
         return path
 
@@ -227,30 +228,30 @@ class _Training:
         write_result(self.run.job, self.config, lora, loss=self.losses.last, seconds=self.clock.total)
 
     def _stopped(self, stop: str) -> str:
-        if self.step and self.checkpoints.path(self.step).is_dir() is False:
+        if self.step and not self.checkpoints.path(self.step).is_dir():
             self._save()
         return _ENDS[stop]
 
-    def _sample_if_due(self) -> None:
-        asked = self._asked("take_sample")
+    def _sample(self, asked: bool = False) -> None:
         if self.accelerator.is_main_process and (asked or self.sampler.is_due(self.step)):
             self.sampler.sample(self.transformer, self.adapter, self.step, self.dtype, self.run.wishes)
         self.accelerator.wait_for_everyone()
 
-    def _asked(self, wish: str) -> bool:
-        return (
-            _broadcast(int(self.accelerator.is_main_process and getattr(self.run.wishes, wish)()), self.accelerator)
-            == 1
-        )
-
-    def _report_pace(self, seconds: float) -> None:
-        self.clock.add(seconds)
+    def _report_pace(self) -> None:
+        if self.step % self.config.log_every and self.step != self.config.steps:
+            return
         pace = self.clock.take_pace()
         left = pace * (self.config.steps - self.step)
         self.run.reporter.emit(
-            "progress", phase="train", step=self.step, steps=self.config.steps, done=self.step, total=self.config.steps,
-            seconds_per_step=round(pace, 4), seconds_left=round(left, 1),
-        )  # fmt: skip
+            "progress",
+            phase="train",
+            step=self.step,
+            steps=self.config.steps,
+            done=self.step,
+            total=self.config.steps,
+            seconds_per_step=round(pace, 4),
+            seconds_left=round(left, 1),
+        )
 
 
 def _accelerator(config: TrainingConfig) -> Accelerator:
@@ -274,16 +275,23 @@ def _accelerator(config: TrainingConfig) -> Accelerator:
     )
 
 
-def _agreed_stop(run: Run, accelerator: Accelerator) -> str:
-    """What the first process is asked to do, known to all."""
-    names = ["", *_ENDS]
-    return names[_broadcast(names.index(run.wishes.stop), accelerator)]
+class _Wanted(NamedTuple):
+    """What the first process is asked to do."""
+
+    stop: str
+    sample: bool
+    save: bool
 
 
-def _broadcast(value: int, accelerator: Accelerator) -> int:
-    """The first process's value; costs nothing when there is only one process."""
+def _wanted(run: Run, accelerator: Accelerator) -> _Wanted:
+    """The first process's wishes, known to all; costs nothing when there is only one process."""
     if accelerator.num_processes == 1:
-        return value
-    shared = torch.tensor([value], device=accelerator.device)
+        return _Wanted(run.wishes.stop, run.wishes.take_sample(), run.wishes.take_save())
+    names = ["", *_ENDS]
+    shared = torch.zeros(3, dtype=torch.int64, device=accelerator.device)
+    if accelerator.is_main_process:
+        said = [names.index(run.wishes.stop), run.wishes.take_sample(), run.wishes.take_save()]
+        shared = torch.tensor(said, dtype=torch.int64, device=accelerator.device)
     torch.distributed.broadcast(shared, src=0)
-    return int(shared.item())
+    stop, sample, save = shared.tolist()
+    return _Wanted(names[stop], bool(sample), bool(save))

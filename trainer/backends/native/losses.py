@@ -10,9 +10,9 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ....errors import IsengardError
+from ...config import TrainingConfig
 from ...reporter import Reporter
 from .optimizers import learning_rate as rate_of
-from ...config import TrainingConfig
 
 SMOOTHING = 0.98
 """Decay of the smoothed loss, corrected for its start: an average over about the last 50 steps."""

@@ -17,10 +17,9 @@ def explain_out_of_memory(config: TrainingConfig) -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as problem:
-        raise IsengardError(
-            "OUT_OF_MEMORY", f"The memory did not suffice: {str(problem).splitlines()[0] if str(problem) else 'no more left'}.",
-            hint=f"{advice(config)} Then resume: nothing before the last checkpoint is lost.",
-        ) from problem  # fmt: skip
+        first = (str(problem) or "none is left").splitlines()[0]
+        hint = f"{advice(config)} Then resume: nothing before the last checkpoint is lost."
+        raise IsengardError("OUT_OF_MEMORY", f"The memory did not suffice: {first}", hint=hint) from problem
 
 
 def advice(config: TrainingConfig) -> str:

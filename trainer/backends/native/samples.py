@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import torch
-from PIL import PngImagePlugin
+from PIL import Image, PngImagePlugin
 from torch import nn
 
 from ...cache import Cache, TensorStore
 from ...config import TrainingConfig
-from ...families.interface import Family
+from ...families.interface import Conditioning, Decoder, Family
 from ...files import written_aside
 from ...job import JobFolder
 from ...reporter import Reporter
@@ -68,7 +68,14 @@ class Sampler:
         finally:
             transformer.train()
 
-    def _one(self, transformer, decoder, words, step: int, index: int, prompt: str) -> None:  # type: ignore[no-untyped-def]
+    def thumbnail(self) -> Image.Image | None:
+        """The first picture of the last samples, for the LoRA file; None if there is none yet."""
+        made = sorted(self._job.samples.glob("step_*_0.png"))
+        return Image.open(made[-1]) if made else None
+
+    def _one(
+        self, transformer: nn.Module, decoder: Decoder, words: Conditioning, step: int, index: int, prompt: str
+    ) -> None:
         config = self._config
         seed = config.sample_seed + index
         latents = self._family.sample(

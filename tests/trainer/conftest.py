@@ -1,0 +1,57 @@
+"""Jobs that many tests begin from, made once: prepared, and trained to the end without an interruption."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isengard import log, settings
+from isengard.tests.trainer.jobs import copy_job, make_small_job, train
+from isengard.trainer.job import ExitCode, JobFolder
+
+RunHere = Callable[..., ExitCode]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
+    """A job whose photos and words are encoded. To be copied, not used."""
+    job = make_small_job(tmp_path_factory.mktemp("prepared"))
+    code, output = train(job.path, "--prepare")
+    assert code == ExitCode.DONE, output
+    return job
+
+
+@pytest.fixture(scope="session")
+def reference(prepared: JobFolder, tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
+    """The same job, trained in one go by `python . train`. To be looked at, not used."""
+    job = copy_job(prepared, tmp_path_factory.mktemp("reference") / "job")
+    code, output = train(job.path)
+    assert code == ExitCode.DONE, output
+    return job
+
+
+@pytest.fixture
+def job(prepared: JobFolder, tmp_path: Path) -> JobFolder:
+    """A prepared job of the test's own."""
+    return copy_job(prepared, tmp_path / "job")
+
+
+@pytest.fixture
+def run_here() -> Iterator[RunHere]:
+    """`run_job` in this process, where nothing needs to be killed; signals and logging are put back afterwards."""
+    from isengard.trainer.run import run_job
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    log.configure("error")
+
+    def run(job: JobFolder, listener: Callable[[dict[str, Any]], None] | None = None, **options: Any) -> ExitCode:
+        assert settings.world_size() == 1
+        return run_job(job.path, listener=listener, **options)
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -1,0 +1,88 @@
+"""What other processes do in the tests beside: `python scripts.py NAME ARGUMENTS…`."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import runpy
+import sys
+import time
+from pathlib import Path
+
+PACK = Path(__file__).resolve().parents[2]
+
+
+def write_events(path: str, count: str) -> None:
+    """Writes events in turns of long and short lines, each with a number."""
+    from isengard.trainer.events import EventWriter
+
+    writer = EventWriter(Path(path))
+    for number in range(int(count)):
+        writer.write("warning", message=f"{number} " + "ü" * (number % 7 * 500), code="X")
+
+
+def write_events_forever(path: str) -> None:
+    """Writes lines long enough to be killed within."""
+    from isengard.trainer.events import EventWriter
+
+    writer = EventWriter(Path(path))
+    while True:
+        writer.write("warning", message="x" * 400_000, code="X")
+
+
+def fill_the_disk(path: str, limit: str) -> None:
+    """Writes until the file may not grow any more, then one line less long."""
+    from isengard.errors import IsengardError
+    from isengard.trainer.events import EventWriter
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+    writer = EventWriter(Path(path))
+    try:
+        while True:
+            writer.write("warning", message="y" * 900, code="X")
+    except IsengardError as error:
+        print(error.code, flush=True)
+    writer.write("warning", message="short", code="LAST")
+
+
+def hold_lock(path: str) -> None:
+    """Takes a lock and keeps it until killed."""
+    from isengard.trainer.lock import Lock
+
+    Lock(Path(path)).take()
+    print("held", flush=True)
+    time.sleep(600)
+
+
+def race_for_lock(path: str, start: str) -> None:
+    """Tries for a lock at a given moment; says who won and holds on until standard input closes."""
+    from isengard.errors import IsengardError
+    from isengard.trainer.lock import Lock
+
+    lock = Lock(Path(path))
+    time.sleep(max(0.0, float(start) - time.time()))
+    try:
+        lock.take()
+    except IsengardError as error:
+        print(error.code, flush=True)
+    else:
+        print("won", flush=True)
+    sys.stdin.read()
+
+
+def supervise(job: str) -> None:
+    """Supervises a job and says so at the first loss."""
+    from isengard.trainer.job import JobFolder
+    from isengard.trainer.supervisor import Supervisor
+
+    async def watch() -> None:
+        async for event in Supervisor(JobFolder(Path(job))).run():
+            if event["type"] == "loss":
+                print("training", flush=True)
+
+    asyncio.run(watch())
+
+
+if __name__ == "__main__":
+    runpy.run_path(str(PACK / "loader.py"))["load_package"](PACK)
+    globals()[sys.argv[1]](*sys.argv[2:])

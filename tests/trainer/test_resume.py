@@ -1,0 +1,167 @@
+"""A training that was cut off goes on to the very LoRA that it would have become."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from isengard.tests.trainer.jobs import (
+    assert_gapless,
+    assert_nothing_half_written,
+    assert_same_lora,
+    copy_job,
+    event_seen,
+    events_of,
+    lora_of,
+    losses_of,
+    make_small_job,
+    start,
+    states_of,
+    train,
+    until,
+)
+from isengard.trainer.job import ExitCode, JobFolder
+from isengard.trainer.lock import read_owner
+
+pytestmark = pytest.mark.slow
+KILLED = -signal.SIGKILL
+
+
+def begin(job: JobFolder, *arguments: str) -> subprocess.Popen[str]:
+    return start("train", job.path, "--quiet", *arguments)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+    assert process.returncode == KILLED, "it ended before it was killed"
+
+
+def kill_while_saving(job: JobFolder) -> None:
+    """Kills the trainer between the beginning of a checkpoint and its renaming."""
+    process = begin(job)
+    until(lambda: any(job.checkpoints.glob(".step_*.tmp")), process, pause=0)
+    os.kill(process.pid, signal.SIGSTOP)  # at once; whether it was in time is seen below
+    kill(process)
+
+
+def finish(job: JobFolder) -> None:
+    code, output = train(job.path)
+    assert (code, job.state().state) == (ExitCode.DONE, "done"), output
+    assert_gapless(job)
+    assert_nothing_half_written(job.path)
+
+
+def test_the_reference_learns_something(reference: JobFolder) -> None:
+    """All comparisons below would pass for a training that does nothing."""
+    losses = losses_of(reference)
+    assert sorted(losses) == list(range(1, 13))
+    assert len(set(losses.values())) > 6
+    assert all(event["grad_norm"] > 0 for event in events_of(reference, "loss"))
+    assert all(tensor.abs().max() > 0 for tensor in lora_of(reference).values())
+
+
+def test_killed_at_any_moment_it_ends_in_the_same_lora(reference: JobFolder, tmp_path: Path) -> None:
+    """While preparing, between checkpoints, in the middle of writing one, while sampling: one after the other."""
+    job = JobFolder(make_small_job(tmp_path).path)
+    assert [entry.sha256 for entry in job.dataset()] == [entry.sha256 for entry in reference.dataset()]
+
+    process = begin(job)
+    until(lambda: any(job.cache.glob("latents/*.safetensors")), process)
+    kill(process)
+    assert job.state().state == "preparing"
+    assert read_owner(job.lock_file) is None
+
+    process = begin(job)
+    until(event_seen(job, type="loss", step=6), process)
+    kill(process)
+    assert (job.state().state, job.state().step) == ("training", 4)
+
+    for _ in range(5):
+        before = sorted(job.checkpoints.glob("step_*"))
+        kill_while_saving(job)
+        if half := list(job.checkpoints.glob(".step_*.tmp")):
+            break
+    assert half, "never killed in time: nothing was shown"
+    assert sorted(job.checkpoints.glob("step_*")) == before
+
+    process = begin(job)
+    until(event_seen(job, type="progress", phase="sample", step=8), process)
+    kill(process)
+
+    finish(job)
+    assert states_of(job)[-3:] == ["preparing", "training", "done"]
+    assert losses_of(job) == losses_of(reference)
+    assert sorted(path.name for path in job.samples.iterdir()) == sorted(
+        path.name for path in reference.samples.iterdir()
+    )
+    assert_same_lora(job, reference)
+
+
+def test_sigterm_saves_the_step_and_the_job_goes_on_in_another_place(
+    job: JobFolder, reference: JobFolder, tmp_path: Path
+) -> None:
+    """Exit code and state say interrupted; the folder, moved elsewhere, holds all that is needed."""
+    process = begin(job)
+    until(event_seen(job, type="loss", step=5), process)
+    process.terminate()
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED, output
+    state = job.state()
+    assert (state.state, state.reason) == ("interrupted", "ended by SIGTERM")
+    assert 5 <= state.step < 12
+    assert (job.checkpoints / f"step_{state.step:06d}" / "state.pt").is_file()
+    assert not job.lock_file.exists()
+
+    moved = JobFolder(tmp_path / "elsewhere" / "renamed")
+    moved.path.parent.mkdir()
+    job.path.rename(moved.path)
+    finish(moved)
+    assert_same_lora(moved, reference)
+
+
+def test_a_finished_job_elsewhere_is_still_done(reference: JobFolder, tmp_path: Path) -> None:
+    """It is not trained again, and its result is found."""
+    copied = copy_job(reference, tmp_path / "copy")
+    before = copied.events_file.read_bytes()
+    code, output = train(copied.path)
+    assert code == ExitCode.DONE, output
+    assert copied.events_file.read_bytes() == before
+    assert_same_lora(copied, reference)
+
+
+def test_with_averaging_and_accumulation_it_ends_in_the_same_lora(prepared: JobFolder, tmp_path: Path) -> None:
+    """The average and the optimizer's moments are in the checkpoint; dropout in the LoRA is drawn again alike."""
+    whole, broken = (copy_job(prepared, tmp_path / name) for name in ("whole", "broken"))
+    changes = [f"--set={pair}" for pair in
+               ("ema_decay=0.9", "gradient_accumulation=2", "lora_dropout=0.1", "steps=8", "sample_every=0")]  # fmt: skip
+    code, output = train(whole.path, *changes)
+    assert code == ExitCode.DONE, output
+    process = begin(broken, *changes)
+    until(event_seen(broken, type="loss", step=6), process)
+    kill(process)
+    finish(broken)
+    assert_same_lora(broken, whole)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.5], ids=["in the LoRA", "in the full state"])
+def test_a_disk_full_in_the_middle_of_a_checkpoint_loses_nothing(
+    job: JobFolder, reference: JobFolder, share: float
+) -> None:
+    """The job has failed with DISK_FULL, no file is half-written, and with room again it goes on as if nothing was."""
+    (lora,) = reference.lora.iterdir()
+    code, output = train(job.path, limit=int(lora.stat().st_size * share))
+    state = job.state()
+    assert (code, state.state) == (ExitCode.FAILED, "failed"), output
+    assert state.error is not None
+    assert state.error["code"] == "DISK_FULL"
+    assert state.error["hint"]
+    assert [event["code"] for event in events_of(job, "error")] == ["DISK_FULL"]
+    assert list(job.checkpoints.iterdir()) == []
+    assert_nothing_half_written(job.path)
+    finish(job)
+    assert_same_lora(job, reference)
