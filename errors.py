@@ -28,7 +28,7 @@ KINDS: dict[str, Kind] = {
         422, "Use a batch size or gradient accumulation that the number of processes divides."
     ),
     # Photos and captions
-    "PHOTOS_NONE": Kind(422, "Point to a folder with JPEG, PNG, WebP, TIFF or BMP pictures of the person."),
+    "PHOTOS_NONE": Kind(422, "Point to a folder with JPEG, PNG, HEIC, WebP, TIFF or BMP pictures of the person."),
     "PHOTOS_TOO_FEW": Kind(
         422, "Add photos: 15 to 30 different ones work best, 5 are the least that teach a likeness."
     ),

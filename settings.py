@@ -7,8 +7,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
-PACK = Path(__file__).resolve().parent
-"""The pack's own folder."""
+PACK = Path(__file__).absolute().parent
+"""The pack's own folder, as it was reached: a link in a ComfyUI's custom_nodes counts as being there."""
 
 MODES = ("production", "fast-test")
 _RUNPOD_VOLUME = Path("/runpod-volume")

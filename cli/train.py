@@ -13,7 +13,7 @@ from typing import Any
 from .. import log, settings
 from ..errors import IsengardError
 from ..trainer.job import ExitCode, JobFolder, TrainingConfig
-from ..trainer.plan import change_config, make_job
+from ..trainer.plan import change_config, make_job, train_again
 from ..trainer.presets import PRESETS, preset_config
 from .console import Progress
 
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in _BASE_FILES:
         parser.add_argument(f"--{name}", default="", metavar="DIR" if name == "tokenizers" else "FILE")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the new job's folder")
+    parser.add_argument("--again", action="store_true", help="make a new job out of a job folder, into --out")
     parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE", help="change any setting")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="train with N processes (GPUs)")
     parser.add_argument("--prepare", action="store_true", help="only encode photos and words")
@@ -59,16 +60,18 @@ def _make(options: argparse.Namespace) -> JobFolder:
     if options.job is not None:
         raise IsengardError("USAGE", "Give either a job folder or --photos, not both.")
     name = options.name or options.photos.resolve().name
-    base = {key: _absolute(getattr(options, key)) for key in _BASE_FILES}
-    made = make_job(
-        options.out or settings.volume_root() / "jobs" / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S"),
-        lambda photos: preset_config(
-            options.preset, options.base, photos, name=name, trigger_word=options.trigger,
-            class_word=options.class_word, base=base, **_changes(options.set),
-        ),
-        options.photos,
-        correlation_id=options.correlation_id or log.new_correlation_id(),
-    )  # fmt: skip
+    changes = _changes(options.set)
+
+    def config(photos: int) -> TrainingConfig:
+        return preset_config(
+            options.preset,
+            options.base,
+            photos,
+            **{"name": name, "trigger_word": options.trigger, "class_word": options.class_word, **changes},
+            base=_base_files(options),
+        )
+
+    made = make_job(_out(options), config, options.photos, correlation_id=_correlation_id(options))
     for warning in made.warnings:
         print(f"Note: {warning}", file=sys.stderr)
     return made.job
@@ -78,9 +81,29 @@ def _open(options: argparse.Namespace) -> JobFolder:
     if options.job is None:
         raise IsengardError("USAGE", "Give a job folder, or --photos DIR to make one.")
     job = JobFolder.open(options.job)
-    if options.set:
-        change_config(job, _changes(options.set))
+    changes = _changes(options.set)
+    if base := _base_files(options):
+        changes["base"] = {**dataclasses.asdict(job.config().base), **base}
+    if options.again:
+        return train_again(job, _out(options), changes, correlation_id=_correlation_id(options))
+    if changes:
+        change_config(job, changes)
     return job
+
+
+def _out(options: argparse.Namespace) -> Path:
+    jobs = settings.volume_root() / "jobs"
+    return options.out or jobs / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+
+
+def _correlation_id(options: argparse.Namespace) -> str:
+    return options.correlation_id or log.new_correlation_id()
+
+
+def _base_files(options: argparse.Namespace) -> dict[str, str]:
+    """The base model's files that were given, as absolute paths: the job may be resumed from another folder."""
+    given = {name: getattr(options, name) for name in _BASE_FILES}
+    return {name: str(Path(path).expanduser().resolve()) for name, path in given.items() if path}
 
 
 def _run(job: JobFolder, options: argparse.Namespace) -> int:
@@ -147,7 +170,3 @@ def _parse(value: str, kind: str) -> Any:
         return json.loads(value.lower())
     except ValueError:
         return value  # the config's own check says what is wrong with it
-
-
-def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().resolve()) if path else ""

@@ -3,6 +3,7 @@
 import textwrap
 
 import pytest
+
 from isengard.tests.architecture.rules import violations
 from isengard.tests.architecture.sources import ROOT, read_pack
 

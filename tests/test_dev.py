@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from isengard.tests.architecture.sources import ROOT
 
 pytestmark = pytest.mark.slow

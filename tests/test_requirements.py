@@ -3,9 +3,10 @@
 from collections import Counter
 
 import pytest
-from isengard.tests.architecture.sources import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from isengard.tests.architecture.sources import ROOT
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ..errors import IsengardError
@@ -78,7 +78,7 @@ def texts_of(config: TrainingConfig, photos: list[PhotoEntry]) -> list[str]:
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Writes a safetensors file atomically."""
     with written_aside(path) as aside:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, aside)
+        aside.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))  # tells a full disk
 
 
 class TensorStore:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
-from .files import told_plainly
+from .files import told_plainly, write_whole
 
 FORMAT = 1
 TYPES = ("state", "progress", "loss", "sample", "checkpoint", "gpu", "warning", "error")
@@ -68,9 +68,7 @@ class EventWriter:
         start = os.lseek(self._handle, 0, os.SEEK_CUR)
         with told_plainly(self.path):
             try:
-                written = os.write(self._handle, line)
-                while written < len(line):
-                    written += os.write(self._handle, line[written:])
+                write_whole(self._handle, line)
             except OSError:
                 os.ftruncate(self._handle, start)
                 os.lseek(self._handle, start, os.SEEK_SET)

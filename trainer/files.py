@@ -49,6 +49,13 @@ def read_json(path: Path, code: str = "JOB_CORRUPT") -> Any:
         raise IsengardError(code, f"{path} can't be read: {problem}.") from problem
 
 
+def write_whole(handle: int, data: bytes) -> None:
+    """`os.write` to the end: a disk that is nearly full takes a part first and refuses the rest."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(handle, left) :]
+
+
 def sync(path: Path) -> None:
     """Makes sure that a file's bytes (on systems that can, a folder's entries) are on the disk."""
     if path.is_dir() and os.name == "nt":

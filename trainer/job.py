@@ -230,9 +230,10 @@ class JobWriter:
         """Records how far the job is without changing its state."""
         self._write(step=step)
 
-    def begin(self, correlation_id: str = "") -> None:
-        """Counts one more attempt at this job."""
-        self._write(attempt=self.state.attempt + 1, correlation_id=correlation_id or self.state.correlation_id)
+    def begin(self, steps: int, correlation_id: str = "") -> None:
+        """Counts one more attempt at this job, of so many steps in all."""
+        known = correlation_id or self.state.correlation_id
+        self._write(attempt=self.state.attempt + 1, steps=steps, correlation_id=known)
 
     def requeue(self, correlation_id: str = "") -> None:
         """Back to queued, from a stopped state or from one that a dead process left behind; wishes to stop are gone."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import IsengardError
-from .files import told_plainly
+from .files import told_plainly, write_whole
 from .process import is_same_process, own_identity
 
 BEAT_SECONDS = 10.0
@@ -87,7 +87,7 @@ class Lock:
             pid, birth = own_identity()
             body = json.dumps(asdict(Owner(pid, birth, socket.gethostname(), time.time()))).encode()
             os.ftruncate(handle, 0)
-            os.write(handle, body)
+            write_whole(handle, body)
             self._handle, handle = handle, -1
             return True
         finally:

@@ -72,12 +72,19 @@ def write_lora(
         metadata["modelspec.thumbnail"] = _data_url(thumbnail)
     raw = json.dumps({"__metadata__": metadata, **header}, ensure_ascii=False, separators=(",", ":")).encode()
     raw += b" " * (-len(raw) % 8)
-    with told_plainly(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     with written_aside(path) as aside, aside.open("wb") as file:
         file.write(struct.pack("<Q", len(raw)))
         file.write(raw)
         file.write(content)
+
+
+def _make_folder(folder: Path) -> None:
+    with told_plainly(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as problem:
+            raise IsengardError("FOLDER_NOT_WRITABLE", f"{folder} can't be made: a file is in its way.") from problem
 
 
 def read_lora_metadata(path: Path) -> dict[str, str]:

@@ -108,12 +108,6 @@ def item_seed(seed: int, step: int, index: int) -> int:
     return _hash("item", seed, step, index)
 
 
-def passes_seen(entries: Sequence[Entry], config: TrainingConfig, steps: int) -> float:
-    """How often each photo of weight 1 is shown in `steps` steps at each of its resolutions: epochs, for people."""
-    weight = sum(len(entry.buckets) * entry.repeats for entry in entries)
-    return steps * config.batch_size * config.gradient_accumulation / weight
-
-
 @lru_cache(maxsize=4)
 def _groups(dataset: tuple[tuple[tuple[Size, ...], int], ...]) -> tuple[_Group, ...]:
     """Items by shape, shapes in ascending order. Only the repeats' ratio counts: ten each are one each."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import IsengardError
 from .captions import read_caption
-from .pictures import RAW_SUFFIXES, SUFFIXES, picture_format, shown_name
+from .pictures import RAW_SUFFIXES, SHOWN, SUFFIXES, listed, picture_format, shown_name
 from .pixels import decode, flat_rgb, load_photo, read_bytes
 
 __all__ = [
@@ -23,8 +23,6 @@ FEWEST = 5
 """Fewer photos than this are trained on with a warning."""
 _REPEATS_FOLDER = re.compile(r"(\d{1,4})_")
 """What the name of a sub-folder in kohya's layout begins with: how often its photos are repeated."""
-_SHOWN = 5
-"""A message names so many files; details name all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,11 +190,11 @@ def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
 
 def _no_photos(folder: Path, found: FoundFiles) -> IsengardError:
     kinds = Counter(path.suffix.lower() or "without an ending" for path in found.others)
-    shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(_SHOWN))
-    holds = [f"{len(found.others)} files of other kinds ({shown})"] if found.others else []
+    shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(SHOWN))
+    holds = [f"{_counted(len(found.others), 'file')} of other kinds ({shown})"] if found.others else []
     if found.folders:
-        names = _listed([shown_name(path) for path in found.folders])
-        holds.append(f"{len(found.folders)} sub-folders that were not looked into ({names})")
+        names = listed([shown_name(path) for path in found.folders])
+        holds.append(f"{_counted(len(found.folders), 'sub-folder')} not looked into ({names})")
     message = f"There are no photos in {folder}: it holds {' and '.join(holds)}." if holds else f"{folder} is empty."
     return IsengardError("PHOTOS_NONE", message)
 
@@ -210,8 +208,8 @@ def _bad_photos(problems: Sequence[tuple[Path, IsengardError]], total: int) -> I
     ]
     message = first.message
     if len(problems) > 1:
-        shown = " ".join(problem.message for _, problem in problems[:_SHOWN])
-        more = f" And {len(problems) - _SHOWN} more." if len(problems) > _SHOWN else ""
+        shown = " ".join(problem.message for _, problem in problems[:SHOWN])
+        more = f" And {len(problems) - SHOWN} more." if len(problems) > SHOWN else ""
         message = f"{len(problems)} of {total} photos can't be used. {shown}{more}"
     return IsengardError(first.code, message, hint=first.hint, photos=details)
 
@@ -226,7 +224,7 @@ def _without_doubles(photos: Sequence[Photo]) -> tuple[list[Photo], list[str]]:
         best = next((photo for photo in group if photo.caption), group[0])
         kept.append(best)
         if len(group) > 1:
-            names = _listed([shown_name(photo.info.path) for photo in group])
+            names = listed([shown_name(photo.info.path) for photo in group])
             warnings.append(f"{names} are the same picture; {shown_name(best.info.path)} is used, and once.")
     return kept, warnings
 
@@ -238,12 +236,11 @@ def _warnings(photos: Sequence[Photo]) -> list[str]:
     found += [f"{shown_name(photo.info.path)}: {photo.info.note}" for photo in photos if photo.info.note]
     bare = [shown_name(photo.info.path) for photo in photos if not photo.caption]
     if bare and len(bare) < len(photos):
-        found.append(f"{len(bare)} of {len(photos)} photos have no caption beside them: {_listed(bare)}.")
+        found.append(f"{len(bare)} of {len(photos)} photos have no caption beside them: {listed(bare)}.")
     elif bare:
         found.append("No photo has a caption, so place, pose and clothes may be learned as part of the person.")
     return found
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"

@@ -1,7 +1,8 @@
-"""Picture files told by their content. Standard library only."""
+"""Picture files told by their content, and named in messages. Standard library only."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 RAW_SUFFIXES = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef")
@@ -11,6 +12,9 @@ SUFFIXES = (
     *RAW_SUFFIXES,
 )  # fmt: skip
 """Endings under which people expect a photo: such a file is reported if it is none, other files are passed over."""
+
+SHOWN = 5
+"""A message names so many files; details name all."""
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -51,3 +55,9 @@ def picture_format(head: bytes) -> str | None:
 def shown_name(path: Path) -> str:
     """A file's name for messages and JSON; bytes that are no text are shown as question marks."""
     return path.name.encode("utf-8", "replace").decode("utf-8")
+
+
+def listed(names: Sequence[str]) -> str:
+    """A few names and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

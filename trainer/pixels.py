@@ -142,7 +142,7 @@ def _readers(data: bytes, name: str) -> list[str]:
 def _can_read(reader: str) -> bool:
     if reader == "HEIF" and reader not in Image.OPEN:
         try:
-            from pillow_heif import register_heif_opener  # type: ignore[import-not-found,unused-ignore]
+            from pillow_heif import register_heif_opener
         except ImportError:
             return False
         register_heif_opener()

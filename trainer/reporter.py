@@ -35,7 +35,8 @@ class JobReporter:
         """Appends the event; warnings and errors are logged as well."""
         event = self._writer.emit(kind, **fields)
         if kind in ("warning", "error"):
-            getattr(_LOG, kind)(fields.get("message", ""), code=fields.get("code", ""))
+            told = {name: fields[name] for name in ("code", "hint") if name in fields}
+            getattr(_LOG, kind)(fields.get("message", ""), **told)
         self._tell(event)
 
     def set_state(self, state: str, *, reason: str = "", error: dict[str, Any] | None = None) -> None:

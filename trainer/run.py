@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def _attempt(run: Run, reporter: JobReporter, writer: JobWriter, correlation_id:
         return _CODES[writer.state.state]
     if writer.state.state != "queued":
         writer.requeue()
-    writer.begin(correlation_id)
+    writer.begin(run.config.steps, correlation_id)
     reporter.set_state("preparing")
     if run.wishes.stop == "interrupt":
         reporter.set_state("interrupted", reason=run.wishes.reason)
@@ -95,14 +96,19 @@ def _attempt(run: Run, reporter: JobReporter, writer: JobWriter, correlation_id:
 
 def _fail(error: IsengardError, reporter: JobReporter, writer: JobWriter) -> ExitCode:
     refused = writer.state.state == "preparing" and error.status < 500
-    for tell in (
-        lambda: reporter.emit("error", **error.as_dict()),
-        lambda: reporter.set_state("failed", reason=error.message, error=error.as_dict()),
-    ):
-        try:
-            tell()
-        except IsengardError as second:  # the disk is full for this, too; the next run finds the job left behind
-            _LOG.error(second.message, code=second.code)
+    with _as_far_as_possible():
+        reporter.emit("error", **error.as_dict())
+    with _as_far_as_possible():
+        reporter.set_state("failed", reason=error.message, error=error.as_dict())
     if error.code == "INTERNAL":
         return ExitCode.INTERNAL
     return ExitCode.REFUSED if refused else ExitCode.FAILED
+
+
+@contextmanager
+def _as_far_as_possible() -> Iterator[None]:
+    """The disk may be full for the last words, too; the next run finds the job left behind."""
+    try:
+        yield
+    except IsengardError as second:
+        _LOG.error(second.message, code=second.code)

@@ -87,7 +87,7 @@ def read_control(path: Path) -> Control:
         raise IsengardError(
             "JOB_CORRUPT", f"{path} asks for {control.stop!r}; pause and cancel are known.", hint=_NO_WISHES
         )
-    if not (isinstance(control.samples, int) and isinstance(control.saves, int)):
+    if not all(isinstance(values.get(name, 0), int) for name in ("samples", "saves")):
         raise IsengardError("JOB_CORRUPT", f"{path}: samples and saves are whole numbers.", hint=_NO_WISHES)
     return control
 

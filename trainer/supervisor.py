@@ -18,7 +18,7 @@ from ..errors import IsengardError
 from .job import ACTIVE, EventReader, ExitCode, JobFolder, ask, read_events
 
 POLL_SECONDS = 0.1
-FIRM_SECONDS = 10.0
+FIRM_SECONDS = 30.0
 """How long a process that was asked by signal has before it is killed."""
 _TAIL_BYTES = 4000
 _LOG = log.get("trainer.supervisor")

@@ -22,7 +22,7 @@ _NOTES = (".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8", *SCALES)
 def read_weights(path: Path, prefix: str, dtype: torch.dtype | None) -> dict[str, Tensor]:
     """The tensors of `path` whose names begin with `prefix`, by their names without it, in `dtype`.
 
-    With `dtype` None a tensor stays as it is stored, and fp8 becomes bf16. What needs no conversion is mapped from the
+    With `dtype` None a tensor stays as it is stored, and fp8 becomes fp16. What needs no conversion is mapped from the
     file; the rest is converted one by one. Scaled fp8 weights are multiplied by their scale, one for the tensor or one
     a row: `layer.scale_weight` (with a `scaled_fp8` marker in the file) or `layer.weight_scale` (with
     `layer.comfy_quant`), as ComfyUI stores them.
@@ -46,12 +46,28 @@ def _plain(file: Any, name: str, names: set[str], dtype: torch.dtype | None) -> 
     layer = name.removesuffix(".weight")
     scale_name = next((layer + end for end in SCALES if layer != name and layer + end in names), None)
     if dtype is None and (scale_name or value.dtype in _FP8):
-        dtype = torch.bfloat16
+        dtype = torch.float16  # holds every fp8 number exactly, and a scaled one better than bf16 does
     if scale_name:
         scale = file.get_tensor(scale_name).float()
         rows = scale.reshape(-1, *[1] * (value.dim() - 1)) if scale.numel() > 1 else scale.reshape(())
         value = value.float() * rows
     return value if dtype is None or not value.is_floating_point() else value.to(dtype)
+
+
+def load_folder(model_class: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """A diffusers model from its own folder, without a network. Raises MODEL_UNREADABLE, also for a missing tensor.
+
+    diffusers itself would leave a missing tensor at random, with no more than a warning.
+    """
+    try:
+        model, report = model_class.from_pretrained(
+            folder, torch_dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as problem:
+        raise IsengardError("MODEL_UNREADABLE", f"{folder} can't be loaded: {problem}.") from problem
+    if missing := sorted(report["missing_keys"]):
+        raise IsengardError("MODEL_UNREADABLE", f"{folder} lacks {len(missing)} tensors, first {missing[0]}.")
+    return model
 
 
 @contextmanager

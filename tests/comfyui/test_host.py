@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from isengard.tests.comfyui.host import ComfyUI, find_comfyui
 
 REPORT = """

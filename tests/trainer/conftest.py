@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from isengard import log, settings
-from isengard.tests.trainer.jobs import copy_job, make_small_job, train
+from isengard.tests.trainer.jobs import STARTED, RunHere, copy_job, make_small_job, train
 from isengard.trainer.job import ExitCode, JobFolder
-
-RunHere = Callable[..., ExitCode]
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
-    """A job whose photos and words are encoded. To be copied, not used."""
+    """A new job, but with its photos and words encoded. To be copied, not used."""
     job = make_small_job(tmp_path_factory.mktemp("prepared"))
+    unused = job.state_file.read_bytes()
     code, output = train(job.path, "--prepare")
     assert code == ExitCode.DONE, output
+    job.state_file.write_bytes(unused)
+    job.events_file.unlink()
+    job.log_file.unlink()
     return job
 
 
@@ -32,6 +36,16 @@ def reference(prepared: JobFolder, tmp_path_factory: pytest.TempPathFactory) -> 
     code, output = train(job.path)
     assert code == ExitCode.DONE, output
     return job
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running() -> Iterator[None]:
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture
@@ -46,7 +60,7 @@ def run_here() -> Iterator[RunHere]:
     from isengard.trainer.run import run_job
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    log.configure("error")
+    log.configure(console=False)
 
     def run(job: JobFolder, listener: Callable[[dict[str, Any]], None] | None = None, **options: Any) -> ExitCode:
         assert settings.world_size() == 1
@@ -55,3 +69,5 @@ def run_here() -> Iterator[RunHere]:
     yield run
     for number, handler in handlers.items():
         signal.signal(number, handler)
+    structlog.contextvars.clear_contextvars()
+    logging.getLogger("isengard").propagate = True

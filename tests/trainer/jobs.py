@@ -17,7 +17,8 @@ from typing import Any
 from PIL import Image
 
 from isengard import settings
-from isengard.trainer.job import EventReader, JobFolder, TrainingConfig, config_from_dict, read_events
+from isengard.trainer.job import EventReader, ExitCode, JobFolder, TrainingConfig, config_from_dict, read_events
+from isengard.trainer.mini import MODEL_DIR
 from isengard.trainer.plan import make_job
 
 SETTINGS: dict[str, Any] = {
@@ -27,6 +28,11 @@ SETTINGS: dict[str, Any] = {
     "sample_steps": 2, "sample_width": 64, "sample_height": 64, "caption_dropout": 0.3,
 }  # fmt: skip
 """A training of seconds in which everything happens: three checkpoints, four rounds of samples."""
+RunHere = Callable[..., ExitCode]
+"""What the fixture `run_here` gives."""
+STARTED: list[subprocess.Popen[str]] = []
+"""What `start` has started in this test: a fixture ends what a failed test leaves running."""
+SCRIPTS = Path(__file__).with_name("scripts.py")
 PATIENCE = 240.0
 """Seconds to wait for what a process does; only a hanging one needs them."""
 
@@ -63,23 +69,33 @@ def copy_job(job: JobFolder, folder: Path) -> JobFolder:
     return JobFolder(folder)
 
 
+def embedded_model_is_trained() -> bool:
+    """False for weights that a training has only begun with."""
+    from safetensors import safe_open
+
+    with safe_open(MODEL_DIR / "transformer" / "diffusion_pytorch_model.safetensors", framework="pt") as file:
+        return bool(file.get_tensor("proj_out.weight").any())
+
+
 def start(*arguments: object, limit: int = 0, **options: Any) -> subprocess.Popen[str]:
-    """`python <pack> <arguments>` with its output caught; `limit` is the most bytes that a file may get."""
+    """`python <pack> <arguments>` with its output caught; `limit` is the most bytes that a file may get.
 
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return subprocess.Popen(
-        [sys.executable, str(settings.PACK), *map(str, arguments)],
+    One thread each: on a busy machine threads that wait for each other make a training ten times slower.
+    """
+    limited = [str(SCRIPTS), "limited", str(limit)] if limit else []
+    process = subprocess.Popen(
+        [sys.executable, *limited, str(settings.PACK), *map(str, arguments)],
         stdin=options.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "PYTHONUTF8": "1", **options.pop("environment", {})},
-        preexec_fn=limited if limit else None, **options,
+        env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONUTF8": "1", **options.pop("environment", {})},
+        **options,
     )  # fmt: skip
+    STARTED.append(process)
+    return process
 
 
 def train(*arguments: object, **options: Any) -> tuple[int, str]:
-    """Exit code and output of `python <pack> train <arguments> --quiet`."""
-    process = start("train", *arguments, "--quiet", **options)
+    """Exit code and output of `python <pack> train <arguments>`, without bars unless `bars`."""
+    process = start("train", *arguments, *([] if options.pop("bars", False) else ["--quiet"]), **options)
     output, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, output
 
@@ -128,7 +144,7 @@ def assert_nothing_half_written(folder: Path) -> None:
     """No file or folder that was written aside is left, and no safetensors file is cut short."""
     from safetensors import safe_open
 
-    assert [path for path in folder.rglob("*.tmp")] == []
+    assert list(folder.rglob("*.tmp")) == []
     for path in folder.rglob("*.safetensors"):
         with safe_open(path, framework="pt") as file:
             assert list(file.keys()), path

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import LoraConfig, inject_adapter_in_model
+from torch import Tensor, nn
+
 from isengard.trainer.config import TrainingConfig
 from isengard.trainer.families.interface import Family
 from isengard.trainer.job import PhotoEntry
 from isengard.trainer.lora_file import write_lora
-from peft import LoraConfig, inject_adapter_in_model
-from torch import Tensor, nn
 
 RANK, ALPHA = 4, 6.0
 PHOTOS = (
@@ -36,7 +37,9 @@ def config(family: str = "flux1-dev", **changes: Any) -> TrainingConfig:
     return TrainingConfig(**{**chosen, "warmup_steps": 0, "sample_every": 0, "family": family, **changes})  # type: ignore[arg-type]
 
 
-def train_lora(family: Family, model: nn.Module, targets: str, steps: int) -> tuple[Adapter, list[float]]:
+def train_lora(
+    family: Family, model: nn.Module, targets: str, steps: int, rate: float = 1e-3
+) -> tuple[Adapter, list[float]]:
     """Puts a LoRA on the model and fits it to one made-up photo."""
     names = family.lora_targets(model, targets)
     torch.manual_seed(5)
@@ -53,7 +56,7 @@ def train_lora(family: Family, model: nn.Module, targets: str, steps: int) -> tu
         "text": torch.randn(1, 16, shapes.joint_attention_dim),
         "pooled": torch.randn(1, shapes.pooled_projection_dim),
     }
-    optimizer = torch.optim.AdamW(trained.values(), lr=1e-3)
+    optimizer = torch.optim.AdamW(trained.values(), lr=rate)
     losses = []
     for _ in range(steps):
         loss = family.loss(model, latents, noise, torch.tensor([0.6]), words, 1.0).mean()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import runpy
 import sys
@@ -45,6 +46,12 @@ def fill_the_disk(path: str, limit: str) -> None:
     writer.write("warning", message="short", code="LAST")
 
 
+def limited(limit: str, *arguments: str) -> None:
+    """Becomes `python <arguments>`, in which no file can grow beyond `limit` bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+    os.execv(sys.executable, [sys.executable, *arguments])
+
+
 def hold_lock(path: str) -> None:
     """Takes a lock and keeps it until killed."""
     from isengard.trainer.lock import Lock
@@ -72,8 +79,11 @@ def race_for_lock(path: str, start: str) -> None:
 
 def supervise(job: str) -> None:
     """Supervises a job and says so at the first loss."""
+    from isengard import log
     from isengard.trainer.job import JobFolder
     from isengard.trainer.supervisor import Supervisor
+
+    log.configure("error")
 
     async def watch() -> None:
         async for event in Supervisor(JobFolder(Path(job))).run():

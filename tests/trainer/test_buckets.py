@@ -6,6 +6,7 @@ import random
 import time
 
 import pytest
+
 from isengard.trainer.buckets import MAX_ASPECT, MAX_ENLARGEMENT, assign_buckets, bucket_sizes, crop_loss, enlargement
 
 RESOLUTIONS = (128, 256, 512, 768, 1024, 1536)

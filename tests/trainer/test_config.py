@@ -48,7 +48,9 @@ def test_all_problems_are_reported_at_once() -> None:
 
 def test_problems_between_settings_come_together_with_those_of_single_ones() -> None:
     """A value out of its range does not hide what does not fit together."""
-    found = problems_of({"rank": 300, "warmup_steps": 2000, "sample_prompts": [], "device": "gpu", "resolutions": [100]})
+    found = problems_of(
+        {"rank": 300, "warmup_steps": 2000, "sample_prompts": [], "device": "gpu", "resolutions": [100]}
+    )
     assert [problem.split()[0] for problem in found] == [
         "rank", "resolutions", "warmup_steps", "sample_prompts", "device",
     ]  # fmt: skip
@@ -137,7 +139,8 @@ def _another(name: str, config: TrainingConfig) -> Any:
         return next(choice for choice in choices if choice != value)
     special: dict[str, Any] = {
         "base": BaseFiles(vae="x"), "device": "cuda:1", "resolutions": (768,), "sample_prompts": ("other",),
-        "sample_width": 528, "sample_height": 528, "class_word": "dog", "trigger_word": "zxc", "name": "Bo", "preset": "p",
+        "sample_width": 528, "sample_height": 528, "class_word": "dog", "trigger_word": "zxc", "name": "Bo",
+        "preset": "quick",
     }  # fmt: skip
     if name in special:
         return special[name]

@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 
 from isengard.errors import IsengardError
-from isengard.tests.trainer.jobs import until
+from isengard.tests.trainer.jobs import SCRIPTS, until
 from isengard.trainer.events import EventReader, EventWriter, read_events
-
-SCRIPTS = Path(__file__).with_name("scripts.py")
 
 
 def numbers(path: Path) -> list[int]:
@@ -105,7 +103,9 @@ def test_a_reader_starts_behind_the_event_it_has(tmp_path: Path) -> None:
     assert [event["seq"] for event in reader.read()] == [6]
 
 
-@pytest.mark.parametrize("line", [b"nonsense", b"[]", b'{"type": "loss"}', b'{"seq": "2", "type": "loss"}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "line", [b"nonsense", b"[]", b'{"type": "loss"}', b'{"seq": "2", "type": "loss"}', b"\xff\xfe"]
+)
 def test_a_whole_line_that_is_no_event_is_an_error_with_its_path(tmp_path: Path, line: bytes) -> None:
     """For readers anywhere, for a writer at the end; the file is left as it is."""
     path = tmp_path / "events.jsonl"

@@ -11,6 +11,9 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
+from safetensors.torch import load_file, save_file
+from torch.utils._python_dispatch import TorchDispatchMode
+
 from isengard.errors import IsengardError
 from isengard.tests.flux_files import as_fp8, as_scaled_fp8, prefixed, small_flux
 from isengard.tests.trainer.lora import merged_by_peft, train_lora, write_trained
@@ -18,8 +21,6 @@ from isengard.tests.trainer.test_modelfiles import ALL_IN_ONE, CLIP, DEV, FLUX, 
 from isengard.trainer.config import BaseFiles, TrainingConfig
 from isengard.trainer.families import load_family
 from isengard.trainer.families.flux1 import CONFIGS, image_ids, pack, told_times, unpack
-from safetensors.torch import load_file, save_file
-from torch.utils._python_dispatch import TorchDispatchMode
 
 __all__ = ["small_flux"]
 FAMILY = load_family("flux1-dev")
@@ -126,9 +127,7 @@ def test_packing_and_positions_are_those_of_diffusers() -> None:
     assert torch.equal(pack(latents), FluxPipeline._pack_latents(latents, 2, 16, 6, 10))
     assert torch.equal(unpack(pack(latents), 6, 10), latents)
     device = torch.device("cpu")
-    assert torch.equal(
-        image_ids(3, 5, device), FluxPipeline._prepare_latent_image_ids(2, 3, 5, device, torch.float32)
-    )
+    assert torch.equal(image_ids(3, 5, device), FluxPipeline._prepare_latent_image_ids(2, 3, 5, device, torch.float32))
 
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 96), (128, 128), (16, 16)])
@@ -198,9 +197,7 @@ def test_sampling_leaves_the_model_as_it_was(tiny: FluxTransformer2DModel) -> No
     """The mode is put back, and the same seed gives the same latents."""
     tiny.train()
     said = {name: value[0] for name, value in words(1).items()}
-    made = [
-        FAMILY.sample(tiny, said, width=64, height=96, steps=2, guidance=3.5, seed=seed) for seed in (1, 1, 2)
-    ]
+    made = [FAMILY.sample(tiny, said, width=64, height=96, steps=2, guidance=3.5, seed=seed) for seed in (1, 1, 2)]
     assert tiny.training
     tiny.eval()
     assert made[0].shape == (16, 12, 8)
@@ -356,6 +353,17 @@ def test_a_diffusers_folder_of_any_width_loads(tiny: FluxTransformer2DModel, tmp
     """Its config.json says what the keys alone don't."""
     tiny.save_pretrained(tmp_path)
     assert _error(_load(tmp_path, torch.float32), tiny) == 0
+
+
+def test_a_folder_that_lacks_a_tensor_is_an_error(tiny: FluxTransformer2DModel, tmp_path: Path) -> None:
+    """diffusers would go on with random numbers in its place."""
+    tiny.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "diffusion_pytorch_model.safetensors")
+    del weights["single_transformer_blocks.1.proj_out.weight"]
+    save_file(weights, tmp_path / "diffusion_pytorch_model.safetensors")
+    with pytest.raises(IsengardError, match=r"lacks 1 tensors, first single_transformer_blocks\.1") as caught:
+        _load(tmp_path)
+    assert caught.value.code == "MODEL_UNREADABLE"
 
 
 def test_the_fingerprint_is_the_transformers_alone(tiny: FluxTransformer2DModel, tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from diffusers import FluxPipeline
+from torch import nn
+
 from isengard.tests.trainer.lora import config, merged_by_peft, train_lora, write_trained
 from isengard.trainer.families import load_family
 from isengard.trainer.families.interface import Codec
 from isengard.trainer.mini import MODEL_DIR
 from isengard.trainer.mini.architecture import MAX_TEXT_TOKENS, SHAPES
-from torch import nn
 
 FAMILY = load_family("mini")
 CPU = torch.device("cpu")
@@ -23,7 +24,7 @@ PROMPT = "ohwx woman, smiling, looking left, wearing a red sweater, blue backgro
 @pytest.fixture(scope="module")
 def pipeline() -> FluxPipeline:
     """The stock pipeline on the same folder."""
-    loaded = FluxPipeline.from_pretrained(MODEL_DIR, torch_dtype=torch.float32, local_files_only=True)
+    loaded = FluxPipeline.from_pretrained(MODEL_DIR, local_files_only=True).to(torch.float32)
     loaded.set_progress_bar_config(disable=True)
     return loaded
 
@@ -36,10 +37,12 @@ def codec() -> Codec:
 
 @pytest.fixture
 def transformer() -> nn.Module:
-    """A transformer whose output layer is not zero, trained or not."""
+    """A transformer in which every layer counts, also while the model on the disk is not trained yet."""
     model = FAMILY.load_transformer(config("mini"), torch.float32)
-    if not model.proj_out.weight.any():  # type: ignore[union-attr, operator]
-        torch.nn.init.normal_(model.proj_out.weight, std=0.1)  # type: ignore[arg-type]
+    torch.manual_seed(3)
+    for weight in model.parameters():
+        if weight.dim() == 2 and not weight.any():
+            nn.init.normal_(weight, std=0.1)
     return model
 
 

@@ -7,10 +7,11 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+
 from isengard.errors import IsengardError
 from isengard.trainer.config import TrainingConfig
 from isengard.trainer.job import PhotoEntry
-from isengard.trainer.order import Place, global_batch, item_seed, passes_seen, share_of
+from isengard.trainer.order import Place, global_batch, item_seed, share_of
 
 SQUARE, TALL, WIDE = (512, 512), (448, 576), (576, 448)
 
@@ -159,10 +160,6 @@ def test_item_seeds_differ_and_fit_64_bits() -> None:
     assert len(seeds) == 3 * 200 * 16
     assert all(0 <= value < 2**64 for value in seeds)
     assert item_seed(1, 23, 4) != item_seed(12, 3, 4)
-
-
-def test_the_number_of_passes_is_told() -> None:
-    assert passes_seen([entry(n) for n in range(10)], config(2), 50) == 10.0
 
 
 def test_a_dataset_without_photos_is_a_mistake_of_the_caller() -> None:

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
+from PIL import Image, ImageCms, ImageFile, features
+
 from isengard.errors import IsengardError
 from isengard.trainer.captions import place_trigger, read_caption
 from isengard.trainer.photos import find_photos, inspect_photo, load_photo, read_folder
 from isengard.trainer.pictures import picture_format
-from PIL import Image, ImageCms, ImageFile, features
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (255, 255, 255)
 
@@ -303,7 +305,15 @@ def test_camera_raw_is_refused_by_name(tmp_path: Path) -> None:
     assert "JPEG" in error.hint
 
 
-def test_heic_is_read_or_named(tmp_path: Path) -> None:
+def test_heic_is_read(tmp_path: Path) -> None:
+    """As phones save it; the reader is registered only when such a photo is met."""
+    image = quarters()
+    pillow_heif.from_pillow(image).save(tmp_path / "IMG_1.HEIC", quality=95)
+    assert inspect_photo(tmp_path / "IMG_1.HEIC").format == "HEIC"
+    assert near(corners(load_photo(tmp_path / "IMG_1.HEIC", (240, 160))), [RED, GREEN, BLUE], 14)
+
+
+def test_a_damaged_heic_is_named(tmp_path: Path) -> None:
     path = tmp_path / "IMG_1.HEIC"
     path.write_bytes(struct.pack(">I", 24) + b"ftypheic" + b"\0\0\0\0" + b"mif1heic" + b"\0" * 100)
     error = refused(lambda: inspect_photo(path))

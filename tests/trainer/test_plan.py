@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from isengard.errors import IsengardError
 from isengard.trainer import plan
 from isengard.trainer.config import FAMILIES, TrainingConfig
 from isengard.trainer.job import JobFolder
 from isengard.trainer.plan import change_config, estimate_disk, make_job
 from isengard.trainer.presets import preset_config
-from PIL import Image
 
 
 def config(photos: int = 6, **overrides: Any) -> TrainingConfig:
@@ -299,6 +300,7 @@ def test_the_unit_of_buckets_is_that_of_every_family(family: str) -> None:
 def test_the_disk_estimate_covers_the_loras_of_every_target(tmp_path: Path) -> None:
     """Counts the parameters of the mini model's real LoRA layers."""
     import torch
+
     from isengard.trainer.disk import _SIZES
     from isengard.trainer.families import load_family
 

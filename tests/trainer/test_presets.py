@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from isengard.errors import IsengardError
 from isengard.trainer.config import FAMILIES, BaseFiles, TrainingConfig, config_from_dict
 from isengard.trainer.presets import PRESETS, find_preset, preset_config

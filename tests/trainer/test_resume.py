@@ -14,6 +14,7 @@ from isengard.tests.trainer.jobs import (
     assert_nothing_half_written,
     assert_same_lora,
     copy_job,
+    embedded_model_is_trained,
     event_seen,
     events_of,
     lora_of,
@@ -58,6 +59,8 @@ def finish(job: JobFolder) -> None:
 
 def test_the_reference_learns_something(reference: JobFolder) -> None:
     """All comparisons below would pass for a training that does nothing."""
+    if not embedded_model_is_trained():
+        pytest.skip("the embedded model has a last layer of zeros, which no gradient passes: run `python . mini build`")
     losses = losses_of(reference)
     assert sorted(losses) == list(range(1, 13))
     assert len(set(losses.values())) > 6
@@ -135,10 +138,10 @@ def test_a_finished_job_elsewhere_is_still_done(reference: JobFolder, tmp_path: 
 
 
 def test_with_averaging_and_accumulation_it_ends_in_the_same_lora(prepared: JobFolder, tmp_path: Path) -> None:
-    """The average and the optimizer's moments are in the checkpoint; dropout in the LoRA is drawn again alike."""
+    """The average and the optimizer's moments are in the checkpoint; the LoRA's dropout is drawn again alike."""
     whole, broken = (copy_job(prepared, tmp_path / name) for name in ("whole", "broken"))
-    changes = [f"--set={pair}" for pair in
-               ("ema_decay=0.9", "gradient_accumulation=2", "lora_dropout=0.1", "steps=8", "sample_every=0")]  # fmt: skip
+    settings = ("ema_decay=0.9", "gradient_accumulation=2", "lora_dropout=0.1", "steps=8", "sample_every=0")
+    changes = [f"--set={setting}" for setting in settings]
     code, output = train(whole.path, *changes)
     assert code == ExitCode.DONE, output
     process = begin(broken, *changes)

@@ -108,7 +108,8 @@ def test_a_waiting_job_can_be_cancelled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"state": "flying"}', '{"state": "queued", "format": 99}', '{"colour": 1}', '{"format": "1"}']
+    "text",
+    ["", "{", "[]", '{"state": "flying"}', '{"state": "queued", "format": 99}', '{"colour": 1}', '{"format": "1"}'],
 )
 def test_a_damaged_state_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
     """Never an empty value, and never a crash."""

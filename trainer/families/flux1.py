@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +88,7 @@ class Flux1:
     def load_transformer(self, config: TrainingConfig, dtype: torch.dtype) -> nn.Module:
         part = self.parts(config, encoders=False)["transformer"]
         check_parts({"transformer": part})
-        model = _load_folder(part, dtype) if part.layout == "folder" else _load_file(part, dtype)
+        model = _load(part, dtype)
         missing = [name for name, weight in model.named_parameters() if weight.is_meta]
         if missing:
             raise IsengardError(
@@ -249,23 +249,14 @@ def image_ids(rows: int, columns: int, device: torch.device) -> Tensor:
     return ids.view(-1, 3)
 
 
-def _load_folder(part: Part, dtype: torch.dtype) -> FluxTransformer2DModel:
+def _load(part: Part, dtype: torch.dtype) -> FluxTransformer2DModel:
+    """Folder or single file to model. A file's tensors are read in `dtype` and handed over, never copied as a whole."""
     from diffusers import FluxTransformer2DModel
 
-    try:
-        return FluxTransformer2DModel.from_pretrained(
-            part.path, torch_dtype=dtype, local_files_only=True, use_safetensors=True
-        )
-    except (OSError, ValueError) as problem:
-        raise IsengardError("MODEL_UNREADABLE", f"{part.path} can't be loaded: {problem}") from problem
+    from ..weights import load_folder, quiet_diffusers, read_weights
 
-
-def _load_file(part: Part, dtype: torch.dtype) -> FluxTransformer2DModel:
-    """Single file to model. Tensors are read in `dtype` and handed over: there is never a second copy of them."""
-    from diffusers import FluxTransformer2DModel
-
-    from ..weights import quiet_diffusers, read_weights
-
+    if part.layout == "folder":
+        return cast("FluxTransformer2DModel", load_folder(FluxTransformer2DModel, part.path, dtype))
     weights = read_weights(part.path, part.prefix, dtype)
     blocks = "double_blocks", "single_blocks"
     if part.layout == "diffusers":
@@ -288,7 +279,7 @@ def _load_file(part: Part, dtype: torch.dtype) -> FluxTransformer2DModel:
                 num_single_layers=_count(weights, blocks[1]),
                 guidance_embeds=guided,
             )
-    except (KeyError, IndexError, ValueError) as problem:
+    except (KeyError, IndexError, ValueError, NotImplementedError) as problem:
         raise IsengardError(
             "MODEL_UNREADABLE", f"{part.path} does not hold a whole FLUX.1 transformer: {problem}."
         ) from problem

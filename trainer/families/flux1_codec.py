@@ -67,14 +67,14 @@ class FluxCodec:
 
     def write_decoder(self, folder: Path) -> None:
         """The whole VAE in fp16, half the size of the original; its weights lie well inside fp16's range."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         vae = self._get("vae", lambda: load_vae(self._parts["vae"]).to(self._device))
         weights = {name: value.to("cpu", torch.float16).contiguous() for name, value in vae.state_dict().items()}
         config = {name: value for name, value in vae.config.items() if name != "_name_or_path"}
         folder.mkdir(parents=True, exist_ok=True)
         with written_aside(folder / "diffusion_pytorch_model.safetensors") as aside:
-            save_file(weights, aside, metadata={"format": "pt"})
+            aside.write_bytes(save(weights, metadata={"format": "pt"}))  # `save_file` hides that a disk is full
         write_json(folder / "config.json", {"_class_name": "AutoencoderKL", **config})
 
     def release(self) -> None:
@@ -117,18 +117,20 @@ def load_vae(part: Part) -> AutoencoderKL:
     """The VAE in fp32 on the CPU, from a single file in either naming or from a folder."""
     from diffusers import AutoencoderKL
 
-    from ..weights import quiet_diffusers, read_weights
+    from ..weights import load_folder, quiet_diffusers, read_weights
 
-    offline = {"local_files_only": True, "torch_dtype": torch.float32}
-    try:
-        if part.layout == "folder":
-            vae = AutoencoderKL.from_pretrained(part.path, use_safetensors=True, **offline)
-        else:
-            weights = read_weights(part.path, part.prefix, torch.float32)
+    if part.layout == "folder":
+        vae = load_folder(AutoencoderKL, part.path, torch.float32)
+    else:
+        weights = read_weights(part.path, part.prefix, torch.float32)
+        try:
             with quiet_diffusers():
-                vae = AutoencoderKL.from_single_file(weights, config=str(_CONFIGS / "vae"), **offline)
-    except (OSError, KeyError, ValueError) as problem:
-        raise IsengardError("MODEL_UNREADABLE", f"{part.path} does not hold a whole FLUX VAE: {problem}.") from problem
+                vae = AutoencoderKL.from_single_file(
+                    weights, config=str(_CONFIGS / "vae"), local_files_only=True, torch_dtype=torch.float32
+                )
+        except (OSError, KeyError, ValueError, NotImplementedError) as problem:
+            message = f"{part.path} does not hold a whole FLUX VAE: {problem}."
+            raise IsengardError("MODEL_UNREADABLE", message) from problem
     _check_whole(vae, part)
     vae.tile_sample_min_size, vae.tile_latent_min_size = _TILE * 8, _TILE
     vae.requires_grad_(False)
@@ -144,7 +146,7 @@ def load_clip(part: Part) -> Any:
 
 
 def load_t5(part: Part, device: torch.device) -> Any:
-    """T5's encoder with its weights as they are stored (fp8 as bf16), computing in fp32 block by block.
+    """T5's encoder with its weights as they are stored (fp8 as fp16), computing in fp32 block by block.
 
     ComfyUI computes T5 in fp32 whatever the file's format, so this does too; only one block at a time is widened. The
     weights stay on the device where they fit easily, and are brought there block by block where they don't.
@@ -240,6 +242,9 @@ def _clip_config(part: Part, weights: dict[str, Tensor]) -> dict[str, Any]:
         values["intermediate_size"] = _shape(part, weights, "encoder.layers.0.mlp.fc1.weight")[0]
         values["num_hidden_layers"] = _blocks(weights, "encoder.layers.", 2)
         values["num_attention_heads"] = max(1, values["hidden_size"] // 64)
+        values["vocab_size"] = size = _shape(part, weights, "embeddings.token_embedding.weight")[0]
+        values["eos_token_id"] = values["pad_token_id"] = size - 1  # the last two words of CLIP are start and end
+        values["bos_token_id"] = size - 2
     return values
 
 
@@ -278,5 +283,5 @@ def _load_tokenizer(name: str, folder: Path) -> Any:
         chosen = PreTrainedTokenizerFast
     try:
         return chosen.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, ImportError) as problem:
+    except (OSError, ValueError, TypeError, ImportError) as problem:
         raise IsengardError("TOKENIZER_MISSING", f"The tokenizer in {folder} can't be loaded: {problem}") from problem

@@ -1,4 +1,5 @@
-"""The embedded base model: a tiny FLUX and the small drawn world it was trained on. Only paths live here; nothing heavy is imported."""
+"""The embedded base model: a tiny FLUX and the small drawn world it was trained on. Only paths live here; nothing heavy
+is imported."""
 
 from pathlib import Path
 

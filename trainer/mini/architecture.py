@@ -1,7 +1,8 @@
 """The shape of the mini model: a FLUX with every part made small enough to train on a laptop's processor.
 
-Each part is the stock class of diffusers or transformers and the folder is a stock pipeline folder, so that what works on the mini model
-works on FLUX.1-dev by the same code: packing, position ids, guidance embedding, shifted schedule, velocity target.
+Each part is the stock class of diffusers or transformers and the folder is a stock pipeline folder, so that what works
+on the mini model works on FLUX.1-dev by the same code: packing, position ids, guidance embedding, shifted schedule,
+velocity target.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Components:
 
 
 def new_components(seed: int) -> Components:
-    """Every part with random weights. The output layer starts at zero, as in DiT, so that a fresh model predicts nothing at all."""
+    """Every part with random weights. The output layer starts at zero, as in DiT, so that a fresh model predicts
+    nothing at all."""
     import tempfile
 
     import torch
@@ -88,7 +90,9 @@ def new_components(seed: int) -> Components:
     with tempfile.TemporaryDirectory() as folder:
         write_tokenizers(Path(folder))
         clip_tokenizer = CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
-        t5_size = len(json.loads((Path(folder) / "tokenizer_2" / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"])
+        t5_size = len(
+            json.loads((Path(folder) / "tokenizer_2" / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+        )
     clip = CLIPTextConfig(
         vocab_size=len(clip_tokenizer),
         hidden_size=64,
@@ -122,7 +126,8 @@ def new_components(seed: int) -> Components:
 
 
 def _start_like_dit(transformer: FluxTransformer2DModel) -> None:
-    """Small embeddings, and zero where a block joins the residual stream or the output (adaLN-Zero, Peebles & Xie 2023)."""
+    """Small embeddings, and zero where a block joins the residual stream or the output (adaLN-Zero, Peebles & Xie
+    2023)."""
     from torch import nn
 
     for name, module in transformer.named_modules():
@@ -130,7 +135,10 @@ def _start_like_dit(transformer: FluxTransformer2DModel) -> None:
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-            if name.endswith(("norm.linear", "norm1.linear", "norm1_context.linear", "norm_out.linear")) or name == "proj_out":
+            if (
+                name.endswith(("norm.linear", "norm1.linear", "norm1_context.linear", "norm_out.linear"))
+                or name == "proj_out"
+            ):
                 nn.init.zeros_(module.weight)
             elif ".timestep_embedder." in name or ".guidance_embedder." in name:
                 nn.init.normal_(module.weight, std=0.02)

@@ -1,7 +1,9 @@
-"""`python . mini build`: makes the embedded model from nothing. Each stage leaves a file in the work folder and is skipped when it is there.
+"""`python . mini build`: makes the embedded model from nothing. Each stage leaves a file in the work folder and is
+skipped when it is there.
 
-Killed at any moment, the same command goes on: training stages from their last checkpoint, drawing from the last whole file. On two
-processor cores it takes about two hours; `torchrun --nproc-per-node 2 __main__.py mini build` is the faster way to use two cores.
+Killed at any moment, the same command goes on: training stages from their last checkpoint, drawing from the last whole
+file. On two processor cores it takes about two hours; `torchrun --nproc-per-node 2 __main__.py mini build` is the
+faster way to use two cores.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import argparse
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """Everything that decides what a build makes. Another plan needs another work folder: the plan is written there and compared."""
+    """Everything that decides what a build makes. Another plan needs another work folder: the plan is written there and
+    compared."""
 
     pictures: int
     autoencoder: AutoencoderPlan
@@ -79,17 +81,13 @@ def build(plan: BuildPlan, work: Path, out: Path, device: torch.device) -> None:
     torch.set_num_threads(max(1, torch.get_num_threads() // world))
     sizes = shapes(plan.pictures)
     _check_plan(plan, work)
-    alone: list[tuple[str, Callable[[], None]]] = [("latents_done", lambda: encode_all(sizes, work, device))]
     if rank == 0:
         draw_all(sizes, work)
     wait_for_all(world)
     if not (work / "autoencoder.pt").exists():
         train_autoencoder(plan.autoencoder, sizes, work, device, plan.seed)
     wait_for_all(world)
-    if rank == 0:
-        for _, stage in alone:
-            stage()
-    wait_for_all(world)
+    encode_all(sizes, work, device)
     if not (work / "pretrained.pt").exists():
         pretrain(plan.pretrain, sizes, work, device, plan.seed)
     wait_for_all(world)
@@ -107,7 +105,7 @@ def build(plan: BuildPlan, work: Path, out: Path, device: torch.device) -> None:
 
 
 def export(plan: BuildPlan, work: Path, out: Path) -> None:
-    """Put the parts of a work folder together as a pipeline folder and measure the reader. Replaces `out` at the end."""
+    """Put the parts of a work folder together as a pipeline folder, measure the reader, then replace `out`."""
     import torch
 
     from .architecture import save_components
@@ -140,7 +138,10 @@ def _check_plan(plan: BuildPlan, work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     path, text = work / "plan.json", json.dumps(repr(plan))
     if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise ValueError(f"{work} was begun with another plan: {path.read_text(encoding='utf-8')}; choose another --work or delete it")
+        raise ValueError(
+            f"{work} was begun with another plan; choose another --work or delete it. It says: "
+            + path.read_text(encoding="utf-8")
+        )
     path.write_text(text, encoding="utf-8")
 
 
@@ -150,7 +151,12 @@ def main(argv: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("build", help="make the model from nothing, or go on with a build")
     make.add_argument("--quick", action="store_true", help="a smoke test of every stage (needs --out)")
-    make.add_argument("--work", type=Path, default=Path("build/mini"), help="folder for pictures and checkpoints (default: build/mini)")
+    make.add_argument(
+        "--work",
+        type=Path,
+        default=Path("build/mini"),
+        help="folder for pictures and checkpoints (default: build/mini)",
+    )
     make.add_argument("--out", type=Path, help="where the model goes (default: into the pack)")
     make.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     character = commands.add_parser("character", help="draw the bundled character's photos again")

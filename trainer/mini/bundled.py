@@ -30,10 +30,13 @@ ADA = Identity(
     hair_shade=0.55,
     hair_volume=0.55,
 )
-"""Ada. Her seedless attributes are never drawn for pretraining: she is as new to the model as anybody's photos."""
+"""Ada, chosen by hand: no seed of pretraining draws her, so she is as new to the model as anybody's photos."""
 
 _PHOTOS: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
-    ((256, 256), ("ahead", "straight", "smiling", "front", "neutral", "plain", "teal", "sweater", "yellow", "portrait")),
+    (
+        (256, 256),
+        ("ahead", "straight", "smiling", "front", "neutral", "plain", "teal", "sweater", "yellow", "portrait"),
+    ),
     ((256, 256), ("left", "straight", "neutral", "left", "warm", "gradient", "orange", "shirt", "white", "portrait")),
     ((256, 256), ("right", "left", "laughing", "front", "warm", "dotted", "yellow", "hoodie", "blue", "portrait")),
     ((224, 288), ("ahead", "right", "smiling", "right", "neutral", "plain", "grey", "jacket", "black", "portrait")),
@@ -45,18 +48,31 @@ _PHOTOS: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
     ((288, 224), ("right", "straight", "angry", "right", "warm", "plain", "red", "jacket", "blue", "portrait")),
     ((256, 256), ("left", "straight", "smiling", "right", "neutral", "dotted", "green", "shirt", "orange", "close")),
     ((224, 288), ("ahead", "straight", "laughing", "front", "neutral", "striped", "teal", "jacket", "red", "wide")),
-    ((256, 256), ("ahead", "right", "surprised", "left", "neutral", "gradient", "green", "sweater", "pink", "portrait")),
+    (
+        (256, 256),
+        ("ahead", "right", "surprised", "left", "neutral", "gradient", "green", "sweater", "pink", "portrait"),
+    ),
     ((256, 256), ("right", "right", "neutral", "front", "neutral", "plain", "purple", "shirt", "yellow", "wide")),
 )
 """Size and nuisance of every photo, in the order of `Nuisance`'s fields."""
 
 _FIELDS = (
-    "turn", "tilt", "expression", "light_side", "light_tone", "background", "background_colour", "clothes", "clothes_colour", "framing",
-)  # fmt: skip
+    "turn",
+    "tilt",
+    "expression",
+    "light_side",
+    "light_tone",
+    "background",
+    "background_colour",
+    "clothes",
+    "clothes_colour",
+    "framing",
+)
 
 
 def photos_of(identity: Identity, ways: list[Nuisance], sizes: list[tuple[int, int]], folder: Path) -> None:
-    """Write JPEG files with a caption file beside each. Captions name the nuisance alone: the trainer adds the trigger word."""
+    """Write JPEG files with a caption file beside each. Captions name the nuisance alone: the trainer adds the trigger
+    word."""
     folder.mkdir(parents=True, exist_ok=True)
     for index, (way, (width, height)) in enumerate(zip(ways, sizes, strict=True), start=1):
         name = f"photo_{index:02}"
@@ -67,6 +83,7 @@ def photos_of(identity: Identity, ways: list[Nuisance], sizes: list[tuple[int, i
 def draw_character(folder: Path) -> None:
     """Draw Ada's photos again, as they are in `character/`."""
     ways = [
-        Nuisance(**dict(zip(_FIELDS, values, strict=True)), jitter=index * 31 + 7) for index, (_, values) in enumerate(_PHOTOS)
+        Nuisance(**dict(zip(_FIELDS, values, strict=True)), jitter=index * 31 + 7)
+        for index, (_, values) in enumerate(_PHOTOS)
     ]
     photos_of(ADA, ways, [size for size, _ in _PHOTOS], folder)

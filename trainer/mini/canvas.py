@@ -1,4 +1,5 @@
-"""The drawing surface of the portrait renderer: places shapes given in head units, with the head's turn, tilt and framing."""
+"""The drawing surface of the portrait renderer: places shapes given in head units, with the head's turn, tilt and
+framing."""
 
 from __future__ import annotations
 
@@ -61,8 +62,8 @@ def spline(points: Sequence[Point], closed: bool = False, steps: int = 5) -> lis
 class Canvas:
     """An oversized picture and the way from head units to its pixels.
 
-    `depth` says how far a shape stands out of the head's middle plane: when the head turns, near things move more than far ones.
-    `body` is the way for what does not tilt or turn with the head.
+    `depth` says how far a shape stands out of the head's middle plane: when the head turns, near things move more than
+    far ones. `body` is the way for what does not tilt or turn with the head.
     """
 
     def __init__(self, width: int, height: int, nuisance: Nuisance, rng: random.Random) -> None:
@@ -72,7 +73,9 @@ class Canvas:
         w, h = self.image.size
         share = {"close": 0.365, "portrait": 0.29, "wide": 0.225}[nuisance.framing] * rng.uniform(0.95, 1.05)
         self.scale = min(w * 1.1, h, math.sqrt(w * h)) * share
-        self.turn = {"left": -1.0, "ahead": 0.0, "right": 1.0}[nuisance.turn] * rng.uniform(0.85, 1.1) + rng.uniform(-0.08, 0.08)
+        self.turn = {"left": -1.0, "ahead": 0.0, "right": 1.0}[nuisance.turn] * rng.uniform(0.85, 1.1) + rng.uniform(
+            -0.08, 0.08
+        )
         tilt = {"left": -13.0, "straight": 0.0, "right": 13.0}[nuisance.tilt] + rng.uniform(-2.5, 2.5)
         self.sin, self.cos = math.sin(math.radians(tilt)), math.cos(math.radians(tilt))
         self.x = w * (0.5 + rng.uniform(-0.03, 0.03))
@@ -89,23 +92,39 @@ class Canvas:
         return self.x + x * self.scale, self.y + y * self.scale
 
     def polygon(
-        self, points: Sequence[Point], fill: Colour | int, frame: str | None = None, depth: float = 0.0,
+        self,
+        points: Sequence[Point],
+        fill: Colour | int,
+        frame: str | None = None,
+        depth: float = 0.0,
         draw: ImageDraw.ImageDraw | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Fill a shape."""
         (draw or self.draw).polygon([self.place(p, frame, depth) for p in points], fill=fill)
 
     def ellipse(
-        self, x: float, y: float, rx: float, ry: float, fill: Colour | int, frame: str | None = None, depth: float = 0.0,
+        self,
+        x: float,
+        y: float,
+        rx: float,
+        ry: float,
+        fill: Colour | int,
+        frame: str | None = None,
+        depth: float = 0.0,
         draw: ImageDraw.ImageDraw | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Fill an ellipse (turned with the head)."""
         self.polygon(oval(x, y, rx, ry), fill, frame, depth, draw)
 
     def line(
-        self, points: Sequence[Point], fill: Colour | int, width: float, frame: str | None = None,
-        draw: ImageDraw.ImageDraw | None = None, depth: float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        points: Sequence[Point],
+        fill: Colour | int,
+        width: float,
+        frame: str | None = None,
+        draw: ImageDraw.ImageDraw | None = None,
+        depth: float = 0.0,
+    ) -> None:
         """A stroke with round ends; `width` in head units."""
         pen = draw or self.draw
         pixels = max(1, round(width * self.scale))

@@ -1,4 +1,5 @@
-"""The pictures that the mini model learns from: drawn once, in batches of one shape, and kept as plain arrays in a work folder."""
+"""The pictures that the mini model learns from: drawn once, in batches of one shape, and kept as plain arrays in a work
+folder."""
 
 from __future__ import annotations
 
@@ -101,7 +102,10 @@ def save_json(path: Path, value: object) -> None:
 
 
 def batches(plan: list[Shape], size: int, seed: int) -> Iterator[tuple[Shape, NDArray[np.int64]]]:
-    """Endless batches of one shape each, shapes in proportion to their pictures; every pass sees every picture once."""
+    """Endless batches of one shape each, shapes in proportion to their pictures.
+
+    A pass shows every picture once, but for the few of each shape that do not fill a batch: those are others each time.
+    """
     epoch = 0
     while True:
         rng = np.random.default_rng([seed, epoch])

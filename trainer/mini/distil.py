@@ -1,7 +1,8 @@
-"""Guidance distillation: teaches the mini model, as FLUX.1-dev was taught, to do in one forward what guidance does in two.
+"""Guidance distillation: teaches the mini model, as FLUX.1-dev was taught, to do in one forward what guidance does in
+two.
 
-The pretrained weights are the teacher. For a random guidance g the student's target is `empty + g · (prompted − empty)`; at g = 1 that is the
-plain velocity, so training a LoRA at guidance 1 still means what it meant.
+The pretrained weights are the teacher. For a random guidance g the student's target is `empty + g · (prompted −
+empty)`; at g = 1 that is the plain velocity, so training a LoRA at guidance 1 still means what it meant.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .autoencoder import rate_at, save_torch
+from .autoencoder import rate_at, save_torch, set_rate
 from .data import Shape, batches
 from .flow import Tokenizers, Words, random_levels, read_words, velocity
 from .parallel import average_gradients, join, wait_for_all
-from .pretrain import load_latents, load_pretrained, set_rate, training_caption
+from .pretrain import load_latents, load_pretrained, training_caption
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +58,23 @@ def distil(plan: DistilPlan, shapes: list[Shape], work: Path, device: torch.devi
     for step in range(start, plan.steps):
         shape, picks = next(stream)
         mine = picks[rank::world]
-        rng, generator = random.Random(f"distil {seed + rank} {step}"), torch.Generator().manual_seed((seed + rank) * 7919 + step)
+        rng, generator = (
+            random.Random(f"distil {seed + rank} {step}"),
+            torch.Generator().manual_seed((seed + rank) * 7919 + step),
+        )
         clean = latents[shape.name][torch.from_numpy(mine)].float()
         ids = tokenizers([training_caption(shape.first_seed + int(pick), rng) for pick in mine], device)
         set_rate(optimizer, rate_at(step, plan.steps, 30))
-        loss = _loss(teacher, student, read_words(components, ids), empty, clean.to(device), (shape.width, shape.height), plan, generator)
+        loss = _loss(
+            teacher,
+            student,
+            read_words(components, ids),
+            empty,
+            clean.to(device),
+            (shape.width, shape.height),
+            plan,
+            generator,
+        )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         average_gradients([student], world)
@@ -75,7 +88,12 @@ def distil(plan: DistilPlan, shapes: list[Shape], work: Path, device: torch.devi
             pace = (time.monotonic() - began) / (step + 1 - start)
             print(f"distilling {step + 1}/{plan.steps} loss {shown:.4f} {pace:.2f} s", flush=True)
         if rank == 0 and ((step + 1) % plan.save_every == 0 or step + 1 == plan.steps):
-            state = {"model": student.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step + 1}
+            state = {
+                "model": student.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "average": average,
+                "step": step + 1,
+            }
             save_torch(path, state)
     wait_for_all(world)
     if rank == 0:
@@ -83,9 +101,15 @@ def distil(plan: DistilPlan, shapes: list[Shape], work: Path, device: torch.devi
 
 
 def _loss(
-    teacher: nn.Module, student: nn.Module, words: Words, empty: Words, clean: Tensor, size: tuple[int, int], plan: DistilPlan,
+    teacher: nn.Module,
+    student: nn.Module,
+    words: Words,
+    empty: Words,
+    clean: Tensor,
+    size: tuple[int, int],
+    plan: DistilPlan,
     generator: torch.Generator,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Distance between the student at guidance g and the teacher's guided velocity, on noisy training latents."""
     count, device = len(clean), clean.device
     noise = torch.randn(clean.shape, generator=generator).to(device)

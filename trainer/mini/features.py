@@ -16,13 +16,14 @@ _NEAR = 0.20
 _DARK: Colour = (34, 24, 28)
 
 
-def _eye(identity: Identity) -> tuple[float, float, float]:
+def eye_place(identity: Identity) -> tuple[float, float, float]:
+    """Distance of an eye from the middle, height of the eyes, half an eye's width."""
     return 0.28 + 0.13 * identity.eye_spacing, 0.06, 0.145 + 0.075 * identity.eye_size
 
 
 def draw_eyes(canvas: Canvas, identity: Identity, expression: str, iris: Colour, crease: Colour) -> None:
     """Both eyes. The gaze follows the head's turn a little."""
-    x, y, r = _eye(identity)
+    x, y, r = eye_place(identity)
     tall = {"surprised": 1.12, "laughing": 0.5, "smiling": 0.82, "angry": 0.66, "sad": 0.74}.get(expression, 0.86)
     lashes = 0.065 if identity.class_word == "woman" else 0.045
     for side in (-1, 1):
@@ -40,20 +41,40 @@ def draw_eyes(canvas: Canvas, identity: Identity, expression: str, iris: Colour,
         gx, gy, ir = cx + canvas.turn * r * 0.22, y + (0.03 if expression == "sad" else 0.0), r * 0.70
         canvas.ellipse(gx, gy, ir, ir, shade(iris, 0.55), depth=_NEAR, draw=pen)
         canvas.ellipse(gx, gy + ir * 0.08, ir * 0.84, ir * 0.84, iris, depth=_NEAR, draw=pen)
-        canvas.ellipse(gx, gy + ir * 0.36, ir * 0.58, ir * 0.42, mix(iris, (255, 255, 255), 0.35), depth=_NEAR, draw=pen)
+        canvas.ellipse(
+            gx, gy + ir * 0.36, ir * 0.58, ir * 0.42, mix(iris, (255, 255, 255), 0.35), depth=_NEAR, draw=pen
+        )
         canvas.ellipse(gx, gy, ir * 0.42, ir * 0.42, (18, 14, 18), depth=_NEAR, draw=pen)
         canvas.ellipse(gx - ir * 0.32, gy - ir * 0.38, ir * 0.26, ir * 0.26, (255, 255, 255), depth=_NEAR, draw=pen)
         canvas.image.paste(layer, (0, 0), mask)
-        lid = [(cx - r * 1.02, y - r * tall * 0.12), (cx - r * 0.6, y - r * tall * 0.84), (cx, y - r * tall), (cx + r * 0.6, y - r * tall * 0.84), (cx + r * 1.02, y - r * tall * 0.12)]
+        lid = [
+            (cx - r * 1.02, y - r * tall * 0.12),
+            (cx - r * 0.6, y - r * tall * 0.84),
+            (cx, y - r * tall),
+            (cx + r * 0.6, y - r * tall * 0.84),
+            (cx + r * 1.02, y - r * tall * 0.12),
+        ]
         canvas.line(spline(lid), _DARK, lashes, depth=_NEAR)
         if identity.class_word == "woman":
-            canvas.line([(cx + side * r * 0.9, y - r * tall * 0.3), (cx + side * r * 1.3, y - r * tall * 0.62)], _DARK, 0.05, depth=_NEAR)
-        canvas.line(spline([(cx - r * 0.7, y + r * tall * 0.86), (cx, y + r * tall * 1.06), (cx + r * 0.7, y + r * tall * 0.86)]), crease, 0.025, depth=_NEAR)
+            canvas.line(
+                [(cx + side * r * 0.9, y - r * tall * 0.3), (cx + side * r * 1.3, y - r * tall * 0.62)],
+                _DARK,
+                0.05,
+                depth=_NEAR,
+            )
+        canvas.line(
+            spline(
+                [(cx - r * 0.7, y + r * tall * 0.86), (cx, y + r * tall * 1.06), (cx + r * 0.7, y + r * tall * 0.86)]
+            ),
+            crease,
+            0.025,
+            depth=_NEAR,
+        )
 
 
 def draw_brows(canvas: Canvas, identity: Identity, expression: str, colour: Colour) -> None:
     """Brows carry much of the expression: raised, drawn together, slanted."""
-    x, y, r = _eye(identity)
+    x, y, r = eye_place(identity)
     weight = 0.045 + 0.075 * identity.brow_weight
     lift = {"surprised": 0.13, "laughing": 0.06, "angry": -0.05, "sleeping": -0.02}.get(expression, 0.0)
     slant = {"angry": 0.12, "sad": -0.13, "surprised": -0.02}.get(expression, 0.0)
@@ -70,7 +91,20 @@ def draw_nose(canvas: Canvas, identity: Identity, dark: Colour, light: Colour) -
     tip = 0.36 + 0.05 * identity.nose_size
     canvas.line([(0.0, 0.10), (0.0, tip - 0.06)], light, size * 0.55, depth=0.27)
     canvas.ellipse(0.0, tip, size, size * 0.72, mix(light, dark, 0.25), depth=0.30)
-    canvas.line(spline([(-size, tip + 0.02), (-size * 0.5, tip + size * 0.62), (0, tip + size * 0.7), (size * 0.5, tip + size * 0.62), (size, tip + 0.02)]), shade(dark, 0.86), 0.035, depth=0.29)
+    canvas.line(
+        spline(
+            [
+                (-size, tip + 0.02),
+                (-size * 0.5, tip + size * 0.62),
+                (0, tip + size * 0.7),
+                (size * 0.5, tip + size * 0.62),
+                (size, tip + 0.02),
+            ]
+        ),
+        shade(dark, 0.86),
+        0.035,
+        depth=0.29,
+    )
 
 
 def draw_mouth(canvas: Canvas, identity: Identity, expression: str, lips: Colour, dark: Colour) -> None:
@@ -80,13 +114,43 @@ def draw_mouth(canvas: Canvas, identity: Identity, expression: str, lips: Colour
     d = 0.2
     if expression == "smiling":
         w *= 1.15
-        canvas.polygon(spline([(-w, y - 0.06), (-w * 0.5, y + 0.0), (0, y + 0.02), (w * 0.5, y), (w, y - 0.06), (w * 0.5, y + 0.11), (0, y + 0.15), (-w * 0.5, y + 0.11)], True), lips, depth=d)
-        canvas.polygon(spline([(-w * 0.8, y - 0.01), (0, y + 0.03), (w * 0.8, y - 0.01), (0, y + 0.09)], True), (252, 250, 246), depth=d)
+        canvas.polygon(
+            spline(
+                [
+                    (-w, y - 0.06),
+                    (-w * 0.5, y + 0.0),
+                    (0, y + 0.02),
+                    (w * 0.5, y),
+                    (w, y - 0.06),
+                    (w * 0.5, y + 0.11),
+                    (0, y + 0.15),
+                    (-w * 0.5, y + 0.11),
+                ],
+                True,
+            ),
+            lips,
+            depth=d,
+        )
+        canvas.polygon(
+            spline([(-w * 0.8, y - 0.01), (0, y + 0.03), (w * 0.8, y - 0.01), (0, y + 0.09)], True),
+            (252, 250, 246),
+            depth=d,
+        )
     elif expression == "laughing":
         w *= 1.15
-        mouth = spline([(-w, y - 0.1), (0, y - 0.06), (w, y - 0.1), (w * 0.62, y + 0.16), (0, y + 0.23), (-w * 0.62, y + 0.16)], True)
+        mouth = spline(
+            [(-w, y - 0.1), (0, y - 0.06), (w, y - 0.1), (w * 0.62, y + 0.16), (0, y + 0.23), (-w * 0.62, y + 0.16)],
+            True,
+        )
         canvas.polygon(mouth, (112, 28, 36), depth=d)
-        canvas.polygon(spline([(-w * 0.9, y - 0.08), (0, y - 0.05), (w * 0.9, y - 0.08), (w * 0.6, y + 0.03), (-w * 0.6, y + 0.03)], True), (252, 250, 246), depth=d)
+        canvas.polygon(
+            spline(
+                [(-w * 0.9, y - 0.08), (0, y - 0.05), (w * 0.9, y - 0.08), (w * 0.6, y + 0.03), (-w * 0.6, y + 0.03)],
+                True,
+            ),
+            (252, 250, 246),
+            depth=d,
+        )
         canvas.ellipse(0, y + 0.16, w * 0.42, 0.06, (218, 96, 100), depth=d)
         canvas.line([*mouth, mouth[0]], lips, 0.035, depth=d)
     elif expression == "surprised":
@@ -97,9 +161,18 @@ def draw_mouth(canvas: Canvas, identity: Identity, expression: str, lips: Colour
         wide = 0.85 if expression == "sad" else 1.0
         w *= wide
         centre = y + bend * 0.5 + 0.02
-        line = [(-w, y - bend * 0.5), (-w * 0.4, centre + bend * 0.2), (w * 0.4, centre + bend * 0.2), (w, y - bend * 0.5)]
+        line = [
+            (-w, y - bend * 0.5),
+            (-w * 0.4, centre + bend * 0.2),
+            (w * 0.4, centre + bend * 0.2),
+            (w, y - bend * 0.5),
+        ]
         full = 0.075
-        under = [(w * 0.55, centre + bend * 0.2 + full * 0.8), (0, centre + bend * 0.25 + full), (-w * 0.55, centre + bend * 0.2 + full * 0.8)]
+        under = [
+            (w * 0.55, centre + bend * 0.2 + full * 0.8),
+            (0, centre + bend * 0.25 + full),
+            (-w * 0.55, centre + bend * 0.2 + full * 0.8),
+        ]
         over = [(w * 0.35, centre - full * 0.8), (0, centre - full * 0.45), (-w * 0.35, centre - full * 0.8)]
         canvas.polygon(spline([line[0], *reversed(over), line[3], *under], True), lips, depth=d)
         canvas.line(spline(line), shade(dark, 0.55), 0.035, depth=d)
@@ -108,13 +181,40 @@ def draw_mouth(canvas: Canvas, identity: Identity, expression: str, lips: Colour
 def draw_beard(canvas: Canvas, identity: Identity, colour: Colour, outline: Sequence[Point]) -> None:
     """Stubble tints the jaw; a full beard covers it; a moustache sits under the nose."""
     if identity.beard in ("stubble", "full"):
-        jaw = spline([(-0.9, 0.34), (-0.5, 0.44), (-0.32, 0.55), (0, 0.5), (0.32, 0.55), (0.5, 0.44), (0.9, 0.34), (0.9, 1.4), (-0.9, 1.4)], True)
+        jaw = spline(
+            [
+                (-0.9, 0.34),
+                (-0.5, 0.44),
+                (-0.32, 0.55),
+                (0, 0.5),
+                (0.32, 0.55),
+                (0.5, 0.44),
+                (0.9, 0.34),
+                (0.9, 1.4),
+                (-0.9, 1.4),
+            ],
+            True,
+        )
         mask = ImageChops.multiply(canvas.mask(jaw, depth=0.08), canvas.head_mask)
         strength = 0.30 if identity.beard == "stubble" else 0.97
         canvas.image.paste(shade(colour, 0.9), (0, 0), mask.point(lambda v: int(v * strength)))
         if identity.beard == "full":
             chin = max(y for _, y in outline)
-            canvas.polygon(spline([(-0.42, chin - 0.22), (0, chin - 0.16), (0.42, chin - 0.22), (0.3, chin + 0.1), (0, chin + 0.18), (-0.3, chin + 0.1)], True), shade(colour, 0.9), depth=0.06)
+            canvas.polygon(
+                spline(
+                    [
+                        (-0.42, chin - 0.22),
+                        (0, chin - 0.16),
+                        (0.42, chin - 0.22),
+                        (0.3, chin + 0.1),
+                        (0, chin + 0.18),
+                        (-0.3, chin + 0.1),
+                    ],
+                    True,
+                ),
+                shade(colour, 0.9),
+                depth=0.06,
+            )
     if identity.beard in ("moustache", "full"):
         half = [(0.0, 0.50), (0.16, 0.50), (0.34, 0.62), (0.40, 0.58)]
         back = [(0.30, 0.66), (0.14, 0.60), (0.0, 0.585)]

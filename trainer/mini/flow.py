@@ -1,7 +1,9 @@
-"""FLUX's mathematics as the mini model's training and scoring use it: words to conditioning, shifted noise levels, one forward, one sampler."""
+"""FLUX's mathematics as the mini model's training and scoring use it: words to conditioning, shifted noise levels, one
+forward, one sampler."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,15 +110,15 @@ def sample(
 ) -> Tensor:
     """Euler from noise to packed latents, N × tokens × 64.
 
-    With `empty` (the words of an empty caption) guidance is the classifier-free kind, for a model before distillation: two forwards a
-    step. Without it the model's own guidance input is used.
+    With `empty` (the words of an empty caption) guidance is the classifier-free kind, for a model before distillation:
+    two forwards a step. Without it the model's own guidance input is used.
     """
     count, device = len(words.pooled), words.pooled.device
     tokens = (size[0] // 16) * (size[1] // 16)
     x = torch.randn(count, tokens, 64, generator=torch.Generator().manual_seed(seed)).to(device)
     levels = torch.cat([shifted(torch.linspace(1, 1 / steps, steps), shift_of(tokens)), torch.zeros(1)]).tolist()
     one = torch.ones(count, device=device)
-    for level, after in zip(levels, levels[1:], strict=False):
+    for level, after in itertools.pairwise(levels):
         with torch.autocast(device.type, torch.bfloat16):
             v = velocity(components.transformer, x, one * level, words, size, one * (1.0 if empty else guidance))
             if empty:

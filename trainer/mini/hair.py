@@ -21,11 +21,25 @@ def draw_behind(canvas: Canvas, identity: Identity, colour: Colour) -> None:
     dark = shade(colour, 0.78)
     style = identity.hair_style
     if style == "long":
-        half = [(0.0, -1.0 - v), (w * 0.8 + v, -0.85), (w + v + 0.08, -0.2), (w + v + 0.1, 0.6), (w + v + 0.18, 1.3), (w * 0.5, 1.55)]
+        half = [
+            (0.0, -1.0 - v),
+            (w * 0.8 + v, -0.85),
+            (w + v + 0.08, -0.2),
+            (w + v + 0.1, 0.6),
+            (w + v + 0.18, 1.3),
+            (w * 0.5, 1.55),
+        ]
     elif style == "bob":
         half = [(0.0, -1.0 - v), (w * 0.8 + v, -0.82), (w + v + 0.1, -0.15), (w + v + 0.16, 0.5), (w * 0.7, 0.84)]
     elif style == "ponytail":
-        tail = [(w * 0.3, -0.9), (w + 0.5 + v, -0.78), (w + 0.68 + v, -0.1), (w + 0.44 + v, 0.75), (w + 0.26, 0.2), (w * 0.7, -0.4)]
+        tail = [
+            (w * 0.3, -0.9),
+            (w + 0.5 + v, -0.78),
+            (w + 0.68 + v, -0.1),
+            (w + 0.44 + v, 0.75),
+            (w + 0.26, 0.2),
+            (w * 0.7, -0.4),
+        ]
         canvas.polygon(spline(tail, True), dark, depth=-0.2)
         canvas.line(spline([(w + 0.34, -0.55), (w + 0.46 + v, 0.0), (w + 0.38 + v, 0.5)]), colour, 0.09, depth=-0.2)
         return
@@ -52,9 +66,21 @@ def draw_front(canvas: Canvas, identity: Identity, colour: Colour) -> None:
     w, v = _size(identity)
     top = -1.0 - v * (1.25 if style in ("short", "parted", "spiky") else 1.0)
     line = _hairline(identity, w)
-    reach = {"short": -0.12, "spiky": -0.16, "parted": -0.05, "curly": 0.05, "bun": -0.06, "ponytail": -0.06}.get(style, 0.42)
+    reach = {"short": -0.12, "spiky": -0.16, "parted": -0.05, "curly": 0.05, "bun": -0.06, "ponytail": -0.06}.get(
+        style, 0.42
+    )
     wide = w + {"short": 0.03, "spiky": 0.02, "parted": 0.06, "bun": 0.03, "ponytail": 0.03}.get(style, 0.07 + v * 0.8)
-    outer: list[Point] = [(-wide, reach), (-wide - 0.02, -0.34), (-wide * 0.80, -0.80 - v * 0.5), (-wide * 0.38, top + 0.04), (0.0, top), (wide * 0.38, top + 0.04), (wide * 0.80, -0.80 - v * 0.5), (wide + 0.02, -0.34), (wide, reach)]
+    outer: list[Point] = [
+        (-wide, reach),
+        (-wide - 0.02, -0.34),
+        (-wide * 0.80, -0.80 - v * 0.5),
+        (-wide * 0.38, top + 0.04),
+        (0.0, top),
+        (wide * 0.38, top + 0.04),
+        (wide * 0.80, -0.80 - v * 0.5),
+        (wide + 0.02, -0.34),
+        (wide, reach),
+    ]
     crown = spline(outer)
     if style == "spiky":
         crown = _spikes(wide, v, reach)
@@ -69,9 +95,26 @@ def draw_front(canvas: Canvas, identity: Identity, colour: Colour) -> None:
     if style in ("long", "bob"):
         end = 1.12 if style == "long" else 0.62
         for side in (-1, 1):
-            lock = [(side * w * 0.86, -0.5), (side * (w + 0.05 + v), -0.3), (side * (w + 0.10 + v), 0.3), (side * (w + 0.12 + v), end), (side * (w * 0.80), end + 0.06), (side * w * 0.98, 0.2)]
+            lock = [
+                (side * w * 0.86, -0.5),
+                (side * (w + 0.05 + v), -0.3),
+                (side * (w + 0.10 + v), 0.3),
+                (side * (w + 0.12 + v), end),
+                (side * (w * 0.80), end + 0.06),
+                (side * w * 0.98, 0.2),
+            ]
             canvas.polygon(spline(lock, True), colour, depth=0.0)
-            canvas.line(spline([(side * (w + 0.01), -0.2), (side * (w + 0.06 + v * 0.5), 0.25), (side * (w + 0.03 + v * 0.4), end - 0.1)]), shade(colour, 0.82), 0.035)
+            canvas.line(
+                spline(
+                    [
+                        (side * (w + 0.01), -0.2),
+                        (side * (w + 0.06 + v * 0.5), 0.25),
+                        (side * (w + 0.03 + v * 0.4), end - 0.1),
+                    ]
+                ),
+                shade(colour, 0.82),
+                0.035,
+            )
     _fringe(canvas, identity, colour, w)
     shine = mix(colour, (255, 255, 255), 0.30 if sum(colour) < 620 else 0.6)
     arc = [(-w * 0.62, -0.70), (-w * 0.40, -0.84 - v * 0.4), (-w * 0.12, -0.90 - v * 0.5)]
@@ -85,9 +128,19 @@ def draw_front(canvas: Canvas, identity: Identity, colour: Colour) -> None:
 def _hairline(identity: Identity, w: float) -> list[Point]:
     """Where the forehead begins, left to right."""
     style = identity.hair_style
-    low = {"short": -0.12, "spiky": -0.16, "parted": -0.05, "curly": 0.05, "bun": -0.06, "ponytail": -0.06}.get(style, 0.42)
+    low = {"short": -0.12, "spiky": -0.16, "parted": -0.05, "curly": 0.05, "bun": -0.06, "ponytail": -0.06}.get(
+        style, 0.42
+    )
     side = 0.97 if style in ("short", "spiky", "parted", "bun", "ponytail") else 0.90
-    return [(-w * side, low), (-w * side * 0.94, -0.34), (-w * 0.62, -0.56), (0.0, -0.64), (w * 0.62, -0.56), (w * side * 0.94, -0.34), (w * side, low)]
+    return [
+        (-w * side, low),
+        (-w * side * 0.94, -0.34),
+        (-w * 0.62, -0.56),
+        (0.0, -0.64),
+        (w * 0.62, -0.56),
+        (w * side * 0.94, -0.34),
+        (w * side, low),
+    ]
 
 
 def _spikes(wide: float, v: float, reach: float) -> list[Point]:
@@ -104,12 +157,30 @@ def _spikes(wide: float, v: float, reach: float) -> list[Point]:
 
 def _fringe(canvas: Canvas, identity: Identity, colour: Colour, w: float) -> None:
     if identity.fringe == "straight":
-        shape = [(-w * 0.94, -0.6), (-w * 0.94, -0.20), (-w * 0.5, -0.25), (0, -0.26), (w * 0.5, -0.25), (w * 0.94, -0.20), (w * 0.94, -0.6), (0, -0.8)]
+        shape = [
+            (-w * 0.94, -0.6),
+            (-w * 0.94, -0.20),
+            (-w * 0.5, -0.25),
+            (0, -0.26),
+            (w * 0.5, -0.25),
+            (w * 0.94, -0.20),
+            (w * 0.94, -0.6),
+            (0, -0.8),
+        ]
         cut = canvas.mask(spline(shape, True), depth=0.08)
         canvas.image.paste(colour, (0, 0), ImageChops.multiply(cut, canvas.head_mask))
         for x in (-0.36, -0.02, 0.34):
             canvas.line([(x, -0.62), (x * 1.06, -0.32)], shade(colour, 0.8), 0.03, depth=0.08)
     elif identity.fringe == "swept":
-        shape = [(w * 0.45, -0.84), (w * 0.30, -0.58), (-w * 0.20, -0.34), (-w * 0.95, -0.10), (-w * 1.0, -0.45), (-w * 0.5, -0.8)]
+        shape = [
+            (w * 0.45, -0.84),
+            (w * 0.30, -0.58),
+            (-w * 0.20, -0.34),
+            (-w * 0.95, -0.10),
+            (-w * 1.0, -0.45),
+            (-w * 0.5, -0.8),
+        ]
         canvas.polygon(spline(shape, True), colour, depth=0.07)
-        canvas.line(spline([(w * 0.32, -0.66), (-w * 0.2, -0.46), (-w * 0.80, -0.25)]), shade(colour, 0.8), 0.03, depth=0.07)
+        canvas.line(
+            spline([(w * 0.32, -0.66), (-w * 0.2, -0.46), (-w * 0.80, -0.25)]), shade(colour, 0.8), 0.03, depth=0.07
+        )

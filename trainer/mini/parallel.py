@@ -1,7 +1,8 @@
 """Lets several processes train one mini model together: each takes its part of every batch, and gradients are averaged.
 
-Worth it even on one machine's processor: two processes of one thread each wait for one another once a step, two threads at every operation.
-`torchrun --nproc-per-node 2 __main__.py mini build` starts it; without torchrun nothing here does anything.
+Worth it even on one machine's processor: two processes of one thread each wait for one another once a step, two threads
+at every operation. `torchrun --nproc-per-node 2 __main__.py mini build` starts it; without torchrun nothing here does
+anything.
 """
 
 from __future__ import annotations

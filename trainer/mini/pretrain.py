@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .architecture import Components, new_components, write_tokenizers
-from .autoencoder import rate_at, save_torch
+from .autoencoder import rate_at, save_torch, set_rate
 from .captions import caption, made_up_word
 from .data import Shape, batches
 from .flow import Tokenizers, random_levels, read_words, velocity
@@ -41,8 +41,8 @@ class PretrainPlan:
 def training_caption(seed: int, rng: random.Random) -> str:
     """The caption of a training picture, new at every pass.
 
-    A person is described in words, or named by a made-up word that stands for anybody, or only classed, or not mentioned; one caption in
-    ten is empty, which guidance needs.
+    A person is described in words, or named by a made-up word that stands for anybody, or only classed, or not
+    mentioned; one caption in ten is empty, which guidance needs.
     """
     identity, nuisance = sample_identity(seed), sample_nuisance(seed)
     kind = rng.random()
@@ -58,14 +58,17 @@ def training_caption(seed: int, rng: random.Random) -> str:
 
 def optimizers(parts: list[nn.Module], plan: PretrainPlan) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside blocks, AdamW for everything else."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for part in parts:
         for name, parameter in part.named_parameters():
             inside = "blocks." in name or "layers." in name or "block." in name
             plain = parameter.ndim == 2 and inside and "norm" not in name and "relative_attention_bias" not in name
             (matrices if plain else others).append(parameter)
     return [
-        torch.optim.Muon(matrices, lr=plan.matrix_rate, weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(
+            matrices, lr=plan.matrix_rate, weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+        ),
         torch.optim.AdamW(others, lr=plan.rate, weight_decay=0.01, betas=(0.9, 0.98)),
     ]
 
@@ -73,13 +76,6 @@ def optimizers(parts: list[nn.Module], plan: PretrainPlan) -> list[torch.optim.O
 def load_latents(shapes: list[Shape], work: Path) -> dict[str, Tensor]:
     """The packed latents of every shape, float16."""
     return {shape.name: torch.from_numpy(np.load(work / f"latents_{shape.name}.npy")) for shape in shapes}
-
-
-def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Set every group's rate to its first rate times `factor`."""
-    for group in optimizer.param_groups:
-        group.setdefault("initial_lr", group["lr"])
-        group["lr"] = group["initial_lr"] * factor
 
 
 def pretrain(plan: PretrainPlan, shapes: list[Shape], work: Path, device: torch.device, seed: int) -> None:
@@ -130,8 +126,15 @@ def pretrain(plan: PretrainPlan, shapes: list[Shape], work: Path, device: torch.
 
 
 def _loss(
-    components: Components, tokenizers: Tokenizers, shape: Shape, picks: np.ndarray, latents: Tensor, step: int, seed: int, device: torch.device
-) -> Tensor:  # fmt: skip
+    components: Components,
+    tokenizers: Tokenizers,
+    shape: Shape,
+    picks: np.ndarray,
+    latents: Tensor,
+    step: int,
+    seed: int,
+    device: torch.device,
+) -> Tensor:
     """The flow-matching loss of one batch; its randomness comes from seed and step alone."""
     rng, generator = random.Random(f"{seed} {step}"), torch.Generator().manual_seed(seed * 1_000_003 + step)
     clean = latents[torch.from_numpy(picks)].float()
@@ -155,7 +158,7 @@ def _follow(average: list[dict[str, Tensor]], parts: list[nn.Module], decay: flo
 
 
 def load_pretrained(path: Path, seed: int, device: torch.device) -> Components:
-    """The averaged weights of `pretrain`, frozen. `path` may also be its checkpoint, to look at a run that is not done."""
+    """The averaged weights of `pretrain`, frozen. `path` may be its checkpoint, for a look at an unfinished run."""
     components = new_components(seed)
     saved = torch.load(path, map_location=device)
     states = saved["average"] if isinstance(saved, dict) else saved

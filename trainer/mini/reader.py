@@ -1,6 +1,8 @@
-"""The attribute reader: a small network that tells from a picture who is drawn and how, so that training can be scored by measurement.
+"""The attribute reader: a small network that tells from a picture who is drawn and how, so that training can be scored
+by measurement.
 
-Its own accuracy on fresh pictures is published beside its weights (`model/reader/accuracy.json`): no score means more than that.
+Its own accuracy on fresh pictures is published beside its weights (`model/reader/accuracy.json`): no score means more
+than that.
 """
 
 from __future__ import annotations
@@ -23,14 +25,22 @@ _OUTPUTS = len(IDENTITY_NUMBERS) + sum(len(values) for values in CATEGORIES.valu
 
 
 class Reader(nn.Module):
-    """Picture (N × 3 × H × W in −1..1, any size) to one row of outputs: the numbers first, then the logits of every category."""
+    """Picture (N × 3 × H × W in −1..1, any size) to one row of outputs: the numbers first, then the logits of every
+    category."""
 
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for inside, outside in ((3, 16), (16, 32), (32, 64), (64, 80)):
             layers += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.BatchNorm2d(outside), nn.ReLU()]
-        layers += [nn.Conv2d(80, 80, 3, padding=1), nn.BatchNorm2d(80), nn.ReLU(), nn.Conv2d(80, 32, 1), nn.BatchNorm2d(32), nn.ReLU()]
+        layers += [
+            nn.Conv2d(80, 80, 3, padding=1),
+            nn.BatchNorm2d(80),
+            nn.ReLU(),
+            nn.Conv2d(80, 32, 1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+        ]
         self.look = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(6), nn.Flatten())
         self.tell = nn.Sequential(nn.Linear(32 * 36, 96), nn.ReLU(), nn.Linear(96, _OUTPUTS))
 
@@ -72,7 +82,7 @@ def truth(people: list[Identity], ways: list[Nuisance]) -> tuple[Tensor, dict[st
     numbers = torch.tensor([[getattr(who, name) for name in IDENTITY_NUMBERS] for who in people])
     both = {name: people if name in IDENTITY_CATEGORIES else ways for name in CATEGORIES}
     indices = {
-        name: torch.tensor([CATEGORIES[name].index(getattr(value, name)) for value in both[name]])  # type: ignore[attr-defined]
+        name: torch.tensor([CATEGORIES[name].index(getattr(value, name)) for value in both[name]])
         for name in CATEGORIES
     }
     return numbers, indices
@@ -84,7 +94,8 @@ def accuracy(reading: Reading, numbers: Tensor, indices: dict[str, Tensor]) -> d
     return {
         "error_in_population_std": {name: round(e, 3) for name, e in zip(IDENTITY_NUMBERS, error, strict=True)},
         "share_right": {
-            name: round((reading.chances[name].argmax(dim=1) == index).float().mean().item(), 3) for name, index in indices.items()
+            name: round((reading.chances[name].argmax(dim=1) == index).float().mean().item(), 3)
+            for name, index in indices.items()
         },
     }
 
@@ -109,7 +120,9 @@ def load_reader(folder: Path) -> Reader:
 
 def published_accuracy(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
     """What `accuracy.json` says: by kind of picture ("drawn", "reconstructed"), then as `accuracy` returns it."""
-    published: dict[str, dict[str, dict[str, float]]] = json.loads((folder / "accuracy.json").read_text(encoding="utf-8"))
+    published: dict[str, dict[str, dict[str, float]]] = json.loads(
+        (folder / "accuracy.json").read_text(encoding="utf-8")
+    )
     return published
 
 

@@ -1,4 +1,5 @@
-"""Trains the attribute reader on drawn pictures and on the autoencoder's reconstructions of them, and measures it on fresh ones."""
+"""Trains the attribute reader on drawn pictures and on the autoencoder's reconstructions of them, and measures it on
+fresh ones."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ from .world import sample_identity, sample_nuisance
 class ReaderPlan:
     """How the reader is trained and measured."""
 
-    steps: int = 2500
+    steps: int = 2000
     batch: int = 64
     rate: float = 2e-3
-    reconstructed: int = 6000
+    reconstructed: int = 4000
     """How many training pictures are also shown as the autoencoder makes them."""
     fresh: int = 512
     """How many fresh pictures the accuracy is measured on."""
@@ -52,7 +53,9 @@ def train_reader(plan: ReaderPlan, shape: Shape, work: Path, device: torch.devic
         pictures = pictures * (1 + 0.06 * torch.randn(len(picks), 1, 1, 1)) + 0.03 * torch.randn_like(pictures)
         for group in optimizer.param_groups:
             group["lr"] = plan.rate * rate_at(step, plan.steps, 50)
-        loss = _loss(reader.train()(pictures), numbers[picks].to(device), {n: i[picks].to(device) for n, i in indices.items()})
+        loss = _loss(
+            reader.train()(pictures), numbers[picks].to(device), {n: i[picks].to(device) for n, i in indices.items()}
+        )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -64,7 +67,9 @@ def train_reader(plan: ReaderPlan, shape: Shape, work: Path, device: torch.devic
     save_torch(work / "reader.pt", reader.state_dict())
 
 
-def publish_reader(plan: ReaderPlan, work: Path, folder: Path, device: torch.device) -> dict[str, dict[str, dict[str, float]]]:
+def publish_reader(
+    plan: ReaderPlan, work: Path, folder: Path, device: torch.device
+) -> dict[str, dict[str, dict[str, float]]]:
     """Write the weights and the measured accuracy, on pictures drawn for this and on their reconstructions."""
     reader = Reader()
     reader.load_state_dict(torch.load(work / "reader.pt", map_location="cpu"))
@@ -74,8 +79,13 @@ def publish_reader(plan: ReaderPlan, work: Path, folder: Path, device: torch.dev
     pictures = pictures_to_tensor(np.stack([picture(s, 128, 128) for s in seeds]))
     vae = load_autoencoder(work, torch.device("cpu"))
     with torch.no_grad():
-        remade = torch.cat([vae.decode(vae.encode(part).latent_dist.mean).sample.clamp(-1, 1) for part in pictures.split(32)])
-    measured = {"drawn": accuracy(read(reader, pictures), *true), "reconstructed": accuracy(read(reader, remade), *true)}
+        remade = torch.cat(
+            [vae.decode(vae.encode(part).latent_dist.mean).sample.clamp(-1, 1) for part in pictures.split(32)]
+        )
+    measured = {
+        "drawn": accuracy(read(reader, pictures), *true),
+        "reconstructed": accuracy(read(reader, remade), *true),
+    }
     save_json(folder / "accuracy.json", measured)
     return measured
 
@@ -93,11 +103,11 @@ def _reconstructions(plan: ReaderPlan, shape: Shape, work: Path, device: torch.d
     target = work / f"remade_{shape.name}.npy"
     if not target.exists():
         vae, drawn, parts = load_autoencoder(work, device), load_pictures(shape, work), []
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
             for i in range(0, min(plan.reconstructed, shape.count), 32):
                 true = to_tensor(drawn[i : min(i + 32, plan.reconstructed)], device)
                 made = vae.decode(vae.encode(true).latent_dist.mean).sample
-                parts.append(((made.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+                parts.append(((made.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
         save_array(target, np.concatenate(parts))
     remade: np.ndarray = np.load(target, mmap_mode="r")
     return remade

@@ -1,11 +1,12 @@
 """The two tokenizers of the mini model: whole tokens for the world's words, characters and bytes for every other word.
 
-A trigger word must always be encodable, in any script, and must mean nothing before training. So words outside the vocabulary fall
-apart into letters, and letters that the world never saw into bytes.
+A trigger word must always be encodable, in any script, and must mean nothing before training. So words outside the
+vocabulary fall apart into letters, and letters that the world never saw into bytes.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import string
 from collections import Counter
@@ -40,7 +41,7 @@ def _merges(words: list[str]) -> list[tuple[str, str]]:
     """
     split = [[*word[:-1], word[-1] + "</w>"] for word in words]
     merges: list[tuple[str, str]] = []
-    while pairs := Counter(pair for symbols in split for pair in zip(symbols, symbols[1:], strict=False)):
+    while pairs := Counter(pair for symbols in split for pair in itertools.pairwise(symbols)):
         best = max(pairs, key=lambda pair: (pairs[pair], pair))
         merges.append(best)
         for symbols in split:
@@ -71,8 +72,8 @@ def write_clip_tokenizer(folder: Path) -> None:
 def write_t5_tokenizer(folder: Path, max_tokens: int) -> None:
     """Write a unigram tokenizer with T5's special tokens.
 
-    It is a plain `PreTrainedTokenizerFast`: `T5Tokenizer` of transformers 5 rebuilds its backend without byte fallback. Punctuation
-    is dropped and letters are lowered, because the text is short and neither means anything in this world.
+    It is a plain `PreTrainedTokenizerFast`: `T5Tokenizer` of transformers 5 rebuilds its backend without byte fallback.
+    Punctuation is dropped and letters are lowered, because the text is short and neither means anything in this world.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
@@ -82,11 +83,20 @@ def write_t5_tokenizer(folder: Path, max_tokens: int) -> None:
     pieces += [("▁" + word, -2.0) for word in vocabulary()]
     backend = Tokenizer(models.Unigram(pieces, unk_id=2, byte_fallback=True))
     backend.normalizer = normalizers.Sequence(
-        [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(r"[\s,.;:!?\"'()\[\]/_-]+"), " "), normalizers.Strip()]
+        [
+            normalizers.NFKC(),
+            normalizers.Lowercase(),
+            normalizers.Replace(Regex(r"[\s,.;:!?\"'()\[\]/_-]+"), " "),
+            normalizers.Strip(),
+        ]
     )
     backend.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always", split=True)
-    backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(replacement="▁", prepend_scheme="always")])
-    backend.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    backend.decoder = decoders.Sequence(
+        [decoders.ByteFallback(), decoders.Metaspace(replacement="▁", prepend_scheme="always")]
+    )
+    backend.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
+    )
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=max_tokens
     )

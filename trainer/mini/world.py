@@ -1,14 +1,16 @@
-"""The made-up world that the mini model knows: who can be drawn (`Identity`) and how a picture of them can look (`Nuisance`).
+"""The made-up world that the mini model knows: who can be drawn (`Identity`) and how a picture of them can look
+(`Nuisance`).
 
-An identity is what a LoRA must learn; a nuisance is what the prompt must keep controlling. Both are plain values that come from a
-seed, so that a picture can be drawn again anywhere and a score always knows the truth.
+An identity is what a LoRA must learn; a nuisance is what the prompt must keep controlling. Both are plain values that
+come from a seed, so that a picture can be drawn again anywhere and a score always knows the truth.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 CLASS_WORDS = ("woman", "man")
 HAIR_STYLES = ("bald", "short", "spiky", "parted", "bob", "long", "curly", "bun", "ponytail")
@@ -56,7 +58,8 @@ IDENTITY_NUMBERS = (
     "hair_shade",
     "hair_volume",
 )
-"""Every continuous identity attribute. All are uniform on 0..1 in the population, so one population standard deviation is 1/sqrt(12)."""
+"""Every continuous identity attribute. All are uniform on 0..1 in the population, so one population standard deviation
+is 1/sqrt(12)."""
 
 NUMBER_STD = 1.0 / math.sqrt(12.0)
 """Population standard deviation of a uniform 0..1 attribute."""
@@ -176,12 +179,7 @@ def near_identity(identity: Identity, seed: int) -> Identity:
     """
     rng = random.Random(f"near {seed}")
     numbers = {n: min(1.0, max(0.0, getattr(identity, n) + rng.gauss(0.0, 0.25))) for n in IDENTITY_NUMBERS}
-    words = {}
+    words: dict[str, Any] = {}
     for name in rng.sample(list(IDENTITY_CATEGORIES), rng.choice((0, 1, 1, 2))):
         words[name] = rng.choice(IDENTITY_CATEGORIES[name])
     return replace(identity, **numbers, **words)
-
-
-def describe(value: Identity | Nuisance) -> dict[str, object]:
-    """The attributes as a plain dict, for JSON."""
-    return {f.name: getattr(value, f.name) for f in fields(value)}

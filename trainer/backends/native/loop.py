@@ -18,7 +18,7 @@ from ...cache import Cache
 from ...config import TrainingConfig
 from ...families import load_family
 from ...families.interface import Family
-from ...job import PhotoEntry
+from ...job import PhotoEntry, job_identity
 from ...lora_file import lora_name, write_lora
 from ...prepare import prepare
 from ..interface import Run
@@ -93,6 +93,7 @@ class _Training:
         self.photos: list[PhotoEntry] = run.job.dataset()
         cache = Cache.of(run.job)
         assert cache is not None, "prepare() has just filled it"
+        self.base = family.base_fingerprint(config)
         self.dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         run.reporter.emit("progress", phase="load", done=0, total=1, message=f"loading {family.title}")
         self.transformer = family.load_transformer(config, self.dtype)
@@ -173,6 +174,12 @@ class _Training:
         if found is None:
             return 0
         step, state = found
+        if state["base"] != self.base:
+            raise IsengardError(
+                "MODEL_WRONG_KIND",
+                f"The base model's file is not the one that the first {step} steps were trained on.",
+                hint="Give the file that the job began with, or train again in a new job (--again --out DIR).",
+            )
         try:
             self.adapter.load_state(state["adapter"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -196,6 +203,7 @@ class _Training:
                 "optimizer": self.optimizer.state_dict(),
                 "losses": self.losses.state(),
                 "seconds": self.clock.total,
+                "base": self.base,
             }
             lora = self.checkpoints.save(
                 self.step, state, lambda folder: self._write_lora(folder, f"-step{self.step:06d}")
@@ -225,7 +233,10 @@ class _Training:
         self.run.reporter.emit("progress", phase="export", done=0, total=1, step=self.step)
         self.run.job.lora.mkdir(exist_ok=True)
         lora = self._write_lora(self.run.job.lora)
-        write_result(self.run.job, self.config, lora, loss=self.losses.last, seconds=self.clock.total)
+        identity = job_identity(self.config, self.photos, self.base)
+        write_result(
+            self.run.job, self.config, lora, loss=self.losses.last, seconds=self.clock.total, identity=identity
+        )
 
     def _stopped(self, stop: str) -> str:
         if self.step and not self.checkpoints.path(self.step).is_dir():

@@ -11,7 +11,9 @@ from ...files import write_json
 from ...job import FORMAT, JobFolder
 
 
-def write_result(job: JobFolder, config: TrainingConfig, lora: Path, *, loss: float, seconds: float) -> None:
+def write_result(
+    job: JobFolder, config: TrainingConfig, lora: Path, *, loss: float, seconds: float, identity: str
+) -> None:
     """Writes the result; the job's state becomes done only afterwards."""
     result: dict[str, Any] = {
         "format": FORMAT,
@@ -26,6 +28,7 @@ def write_result(job: JobFolder, config: TrainingConfig, lora: Path, *, loss: fl
             file.relative_to(job.path).as_posix() for file in job.checkpoints.glob("step_*/*.safetensors")
         ),
         "samples": sorted(file.relative_to(job.path).as_posix() for file in job.samples.glob("step_*.png")),
+        "identity": identity,
         "finished": now(),
     }
     write_json(job.result_file, result)

@@ -1,0 +1,51 @@
+"""The demo, from the command line to the pictures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from safetensors import safe_open
+
+from isengard import settings
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(settings.PACK), "demo", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_pictures_a_chart_a_report_and_a_lora(tmp_path: Path) -> None:
+    """A short one; run twice, the second replaces the first."""
+    out = tmp_path / "out"
+    for steps in (4, 6):
+        done = demo("--out", str(out), "--steps", str(steps))
+        assert done.returncode == 0, done.stderr + done.stdout
+    (lora,) = out.glob("*.safetensors")
+    assert lora.name in done.stdout
+    assert "Next:" in done.stdout
+    report = json.loads((out / "report.json").read_text())
+    assert report["lora"] == lora.name
+    assert report["settings"]["steps"] == 6
+    assert 0 < report["peak_memory_bytes"]["trainer"] < 3 * 2**30
+    with safe_open(lora, "pt") as file:
+        assert file.metadata()["modelspec.trigger_phrase"] == report["trigger_word"]
+        assert len(list(file.keys())) > 0
+    for name in ("samples.png", "loss.png"):
+        with Image.open(out / name) as picture:
+            picture.load()
+            assert min(picture.size) > 400
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_other_peoples_folders_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = demo("--out", str(tmp_path))
+    assert done.returncode == 2
+    assert "JOB_EXISTS" in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]

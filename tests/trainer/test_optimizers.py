@@ -1,0 +1,49 @@
+"""The learning rate of every step, and optimizers by name."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import torch
+
+from isengard.errors import IsengardError
+from isengard.trainer.backends.native.optimizers import FINAL_SHARE, check_optimizer, learning_rate, make_optimizer
+from isengard.trainer.config import OPTIMIZERS, TrainingConfig
+
+
+def config(**changes: object) -> TrainingConfig:
+    values = {"name": "Ada", "trigger_word": "ohwx", "family": "mini", "steps": 100, "warmup_steps": 9, "sample_every": 0}
+    return TrainingConfig(**{**values, "learning_rate": 1e-3, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
+def test_the_rate_rises_to_its_peak_and_ends_as_the_schedule_says(schedule: str) -> None:
+    rates = [learning_rate(config(schedule=schedule), step) for step in range(1, 101)]
+    assert rates[0] == pytest.approx(1e-4)
+    assert rates[:9] == sorted(rates[:9])
+    assert max(rates) == pytest.approx(1e-3, rel=2e-2)
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert rates[-1] == pytest.approx(1e-3 if schedule == "constant" else 1e-3 * FINAL_SHARE)
+
+
+def test_a_single_step_has_a_rate() -> None:
+    assert learning_rate(config(steps=1, warmup_steps=0), 1) > 0
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_learns_or_names_its_missing_package(name: str) -> None:
+    weight = torch.nn.Parameter(torch.ones(4, 4))
+    package = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt"}.get(name)
+    if package and importlib.util.find_spec(package) is None:
+        with pytest.raises(IsengardError) as caught:
+            check_optimizer(name)
+        assert caught.value.code == "PACKAGE_MISSING"
+        assert package in caught.value.message
+        return
+    optimizer = make_optimizer(config(optimizer=name, learning_rate=1e-2), [weight])
+    for _ in range(20):
+        optimizer.zero_grad()
+        weight.square().sum().backward()
+        optimizer.step()
+    assert weight.abs().max() < 1

@@ -1,0 +1,169 @@
+"""The supervisor and the process it starts: what is seen, how it is stopped, and that nothing is ever left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from isengard.errors import IsengardError
+from isengard.tests.trainer.jobs import SCRIPTS, assert_gapless, events_of, states_of, until
+from isengard.trainer.job import ExitCode, JobFolder, read_events
+from isengard.trainer.process import is_same_process
+from isengard.trainer.supervisor import Supervisor
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+async def until_loss(events: AsyncIterator[dict[str, Any]], job: JobFolder) -> tuple[int, str]:
+    """Number and birth of the trainer, at its first loss."""
+    async for event in events:
+        if event["type"] == "loss":
+            owner = job.owner()
+            assert owner is not None, "the events are not live"
+            return owner.pid, owner.birth
+    raise AssertionError("no loss came")
+
+
+async def rest_of(events: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event async for event in events]
+
+
+async def test_all_events_come_live_and_the_correlation_id_goes_along(job: JobFolder) -> None:
+    """What is seen is what is in the stream; events of an attempt before are not told again."""
+    with job.writer() as writer:
+        writer.emit("warning", message="from before", code="OLD")
+    supervisor = Supervisor(job, correlation_id="c-42")
+    events, seen, live = supervisor.run(), [], False
+    async for event in events:
+        seen.append(event)
+        live = live or (event["type"] == "loss" and job.owner() is not None)
+    assert live
+    assert (supervisor.exit_code, job.state().state) == (ExitCode.DONE, "done")
+    assert seen == read_events(job.events_file, after=1)
+    assert {"state", "progress", "loss", "sample", "checkpoint"} <= {event["type"] for event in seen}
+    assert job.state().correlation_id == "c-42"
+    lines = [json.loads(line) for line in job.log_file.read_text(encoding="utf-8").splitlines()]
+    assert len(lines) >= 3
+    assert {line["correlation_id"] for line in lines} == {"c-42"}
+
+
+async def test_a_death_without_a_last_word_is_told(job: JobFolder) -> None:
+    """How it died, and the end of what it printed; the job can be resumed."""
+    supervisor = Supervisor(job)
+    events = supervisor.run()
+    pid, _ = await until_loss(events, job)
+    os.kill(pid, signal.SIGKILL)
+    *_, error, state = await rest_of(events)
+    assert (error["type"], error["code"]) == ("error", "TRAINER_DIED")
+    assert "signal 9" in error["message"]
+    assert "state=training" in error["details"]["tail"]
+    assert (state["state"], job.state().state) == ("interrupted", "interrupted")
+    assert supervisor.exit_code == -signal.SIGKILL
+    assert_gapless(job)
+
+
+async def test_a_polite_stop_saves_the_step(job: JobFolder) -> None:
+    supervisor = Supervisor(job)
+    events = supervisor.run()
+    await until_loss(events, job)
+    stopping = asyncio.create_task(supervisor.stop("pause"))
+    last = (await rest_of(events))[-1]
+    await stopping
+    assert (last["type"], last["state"]) == ("state", "paused")
+    assert (supervisor.exit_code, job.state().state) == (ExitCode.PAUSED, "paused")
+    assert (job.checkpoints / f"step_{job.state().step:06d}" / "state.pt").is_file()
+
+
+async def test_a_process_that_does_not_listen_is_killed(job: JobFolder) -> None:
+    """It is halted by the system, so that neither wish nor signal reaches it; the grace is all that it gets."""
+    supervisor = Supervisor(job, grace_seconds=0.5)
+    events = supervisor.run()
+    pid, birth = await until_loss(events, job)
+    os.kill(pid, signal.SIGSTOP)
+    stopping = asyncio.create_task(supervisor.stop("cancel"))
+    error = [event for event in await rest_of(events) if event["type"] == "error"][-1]
+    await stopping
+    assert not is_same_process(pid, birth)
+    assert "did not end when it was asked" in error["message"]
+    assert job.state().state == "interrupted"
+
+
+def test_the_trainer_saves_and_ends_when_its_supervisor_is_killed(job: JobFolder) -> None:
+    """kill -9 of the host: no orphan, and nothing lost."""
+    host = subprocess.Popen(
+        [sys.executable, str(SCRIPTS), "supervise", str(job.path)], stdout=subprocess.PIPE, text=True
+    )
+    assert host.stdout is not None
+    assert host.stdout.readline() == "training\n"
+    owner = job.owner()
+    assert owner is not None
+    host.kill()
+    host.wait()
+    until(lambda: not is_same_process(owner.pid, owner.birth), pause=0.05)
+    state = job.state()
+    assert state.state == "interrupted"
+    assert "gone" in state.reason
+    assert (job.checkpoints / f"step_{state.step:06d}" / "state.pt").is_file()
+    assert job.owner() is None
+
+
+async def test_leaving_early_ends_the_process_and_saves_the_step(job: JobFolder) -> None:
+    """Whoever stops looking at the events stops the training."""
+    supervisor = Supervisor(job)
+    events = supervisor.run()
+    pid, birth = await until_loss(events, job)
+    await events.aclose()
+    assert not is_same_process(pid, birth)
+    assert (supervisor.exit_code, job.state().state) == (ExitCode.INTERRUPTED, "interrupted")
+    assert (job.checkpoints / f"step_{job.state().step:06d}" / "state.pt").is_file()
+
+
+async def test_cancelling_twice_leaves_no_orphan(job: JobFolder) -> None:
+    """The second cancelling comes while the first one waits for a process that does not answer."""
+    training = asyncio.Event()
+    process: list[tuple[int, str]] = []
+
+    async def watch() -> None:
+        events = Supervisor(job).run()
+        process.append(await until_loss(events, job))
+        os.kill(process[0][0], signal.SIGSTOP)
+        training.set()
+        await rest_of(events)
+
+    task = asyncio.create_task(watch())
+    await training.wait()
+    task.cancel()
+    await asyncio.sleep(0.3)
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    until(lambda: not is_same_process(*process[0]))
+    JobFolder(job.path).mark_interrupted("found at the next start")
+    assert job.state().state == "interrupted"
+
+
+async def test_two_supervisors_cannot_run_one_job(job: JobFolder) -> None:
+    """Both start at the same moment: one is told that the job is locked, the other does not notice."""
+    job.write_config(job.config().replace(steps=4, sample_every=0))
+    supervisors = [Supervisor(job), Supervisor(job)]
+    results = await asyncio.gather(*(rest_of(one.run()) for one in supervisors), return_exceptions=True)
+    refused = [result for result in results if isinstance(result, IsengardError)]
+    assert [error.code for error in refused] == ["JOB_LOCKED"]
+    (seen,) = [result for result in results if isinstance(result, list)]
+    assert seen[-1]["state"] == "done"
+    assert states_of(job) == ["preparing", "training", "done"]
+    assert len(events_of(job, "loss")) == 4
