@@ -6,7 +6,6 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-
 PACK = Path(__file__).resolve().parent
 COMMANDS = {
     "demo": ("cli.demo", "train the bundled character on the embedded model and show the pictures"),

@@ -3,9 +3,9 @@
     python bench/step.py                      the embedded model, as shipped
     python bench/step.py --shape flux-1x1     FLUX.1's width with 1 double and 1 single block, random weights
 
-Each loop runs in a process of its own, in turn (ours, bare, ours, bare, …); ratios are taken pair by pair, since these
-figures come from one machine in one run and mean little alone. The bare loop has the same model, LoRA, batches, optimizer
-and clipping, and nothing else: no events, no checkpoints, no checks.
+Each loop runs in a process of its own, in turn (ours, bare, ours, bare, …); ratios are taken pair by pair, since
+these figures come from one machine in one run and mean little alone. The bare loop has the same model, LoRA, batches,
+optimizer and clipping, and nothing else: no events, no checkpoints, no checks.
 """
 
 from __future__ import annotations
@@ -81,14 +81,30 @@ def _make_job(path: Path, options: argparse.Namespace, transformer: str) -> JobF
     side = options.resolution or (128 if options.shape == "mini" else 256)
     mini = options.shape == "mini"
     config = TrainingConfig(
-        name="Bench", trigger_word="ohwx", family="mini" if mini else "flux1-dev", base=BaseFiles(transformer=transformer),
-        resolutions=(side,), steps=options.steps, batch_size=options.batch, warmup_steps=2, learning_rate=1e-4,
-        save_every=100_000, sample_every=0, log_every=10, caption_dropout=0.0,
-    )  # fmt: skip
+        name="Bench",
+        trigger_word="ohwx",
+        family="mini" if mini else "flux1-dev",
+        base=BaseFiles(transformer=transformer),
+        resolutions=(side,),
+        steps=options.steps,
+        batch_size=options.batch,
+        warmup_steps=2,
+        learning_rate=1e-4,
+        save_every=100_000,
+        sample_every=0,
+        log_every=10,
+        caption_dropout=0.0,
+    )
     photos = [
-        PhotoEntry(id=str(n), file=f"photos/{n}.png", sha256=hashlib.sha256(bytes([n])).hexdigest(), caption=f"ohwx {n}",
-                   buckets=((side, side),)) for n in range(PHOTOS)
-    ]  # fmt: skip
+        PhotoEntry(
+            id=str(number),
+            file=f"photos/{number}.png",
+            sha256=hashlib.sha256(bytes([number])).hexdigest(),
+            caption=f"ohwx {number}",
+            buckets=((side, side),),
+        )
+        for number in range(PHOTOS)
+    ]
     job = JobFolder.create(path, config, photos)
     cache = Cache(job.cache, "bench")
     cache.begin()

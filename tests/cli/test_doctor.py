@@ -37,7 +37,9 @@ def test_every_finding_that_is_not_good_says_what_to_do(comfyui: Path, capsys: p
         assert finding["verdict"] == "good" or finding["next_step"], finding
 
 
-def test_a_model_file_is_looked_into_not_believed_by_its_name(comfyui: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_file_is_looked_into_not_believed_by_its_name(
+    comfyui: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = comfyui / "models" / "vae"
     folder.mkdir(parents=True)
     (folder / "ae.safetensors").write_bytes(b"not a model")

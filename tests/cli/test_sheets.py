@@ -33,6 +33,8 @@ def test_the_chart_draws_the_last_value_of_a_step_that_came_twice(tmp_path: Path
     again = [{**event, "loss": 9.0, "smoothed": 9.0} for event in once[2:]]
     write_loss_chart(tmp_path / "twice.png", [*once[2:], *again, *once[:2]], "Ada")
     write_loss_chart(tmp_path / "clean.png", [*once[:2], *again], "Ada")
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "twice.png")), np.asarray(Image.open(tmp_path / "clean.png")))
+    assert np.array_equal(
+        np.asarray(Image.open(tmp_path / "twice.png")), np.asarray(Image.open(tmp_path / "clean.png"))
+    )
     write_loss_chart(tmp_path / "other.png", once, "Ada")
     assert (tmp_path / "other.png").read_bytes() != (tmp_path / "clean.png").read_bytes()

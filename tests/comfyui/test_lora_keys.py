@@ -41,50 +41,44 @@ def layers(pattern: str) -> list[str]:
     return [block + name for name in names.split(",")]
 
 
-@pytest.mark.parametrize("targets", TARGETS)
-def test_every_target_of_flux_is_a_layer_that_comfyui_maps(targets: str, run_in_comfyui: Callable[..., Any]) -> None:
-    """In all 19 double and 38 single blocks."""
+def test_every_target_of_flux_is_a_layer_that_comfyui_maps(run_in_comfyui: Callable[..., Any]) -> None:
+    """In all 19 double and 38 single blocks, whatever the setting `targets` says."""
     with torch.device("meta"):
         model = FluxTransformer2DModel.from_config(
             FluxTransformer2DModel.load_config(str(CONFIGS / "transformer"), local_files_only=True)
         )
     mapped = set(run_in_comfyui(SCRIPTS / "lora_keys.py", [19, 38]))
-    wanted = set(FAMILY.lora_targets(model, targets))
-    assert wanted
-    assert wanted <= mapped
+    assert "transformer_blocks.18.attn.to_q" in mapped
+    for targets in TARGETS:
+        wanted = set(FAMILY.lora_targets(model, targets))
+        assert wanted
+        assert wanted <= mapped, targets
 
 
 def test_comfyui_applies_what_was_trained(small_flux: Path, run_in_comfyui: Callable[..., Any], tmp_path: Path) -> None:
-    """No key is left out, and strength 1 in ComfyUI is peft's merge, up to the rounding of bf16."""
-    config = TrainingConfig(
-        name="Ada", trigger_word="ohwx", sample_every=0, base=BaseFiles(transformer=str(small_flux))
-    )
+    """No key is left out, and strength 1 in ComfyUI is peft's merge, up to the rounding of bf16.
+
+    peft's own names, without our prefix, are not loaded: that this is noticed shows that the check can fail.
+    """
+    base = BaseFiles(transformer=str(small_flux))
+    config = TrainingConfig(name="Ada", trigger_word="ohwx", sample_every=0, base=base)
     model = FAMILY.load_transformer(config, torch.float32)
     adapter, _ = train_lora(FAMILY, model, "all-linear", steps=3, rate=1e-2)
     lora = write_trained(tmp_path / "lora.safetensors", FAMILY, adapter)
     merged = merged_by_peft(model)
-    report = run_in_comfyui(
-        SCRIPTS / "apply_lora.py", [small_flux, lora, tmp_path / "patched.safetensors"], timeout=600
+    save_file(
+        {f"base_model.model.{name}": value for name, value in adapter.weights.items()}, tmp_path / "pefts.safetensors"
     )
-    assert report == {"not_loaded": [], "patched": len(FUSED), "model": "Flux"}
+    arguments = [small_flux, lora, tmp_path / "patched.safetensors", tmp_path / "pefts.safetensors"]
+    report = run_in_comfyui(SCRIPTS / "apply_lora.py", arguments, timeout=900)
+    assert (report["model"], report["ours"]) == ("Flux", {"not_loaded": [], "patched": len(FUSED)})
+    assert (len(report["other"]["not_loaded"]), report["other"]["patched"]) == (len(adapter.weights), 0)
     patched, before = load_file(tmp_path / "patched.safetensors"), load_file(small_flux)
     assert set(patched) == set(FUSED)
     assert sorted(name for pattern in FUSED.values() for name in layers(pattern)) == sorted(adapter.targets)
     for key, pattern in FUSED.items():
         expected = torch.cat([merged[name] for name in layers(pattern)])
         change = (expected - before[key].float()).norm()
-        error = (patched[key].float() - expected.to(torch.bfloat16).float()).norm()
-        assert change > 20 * (expected - expected.to(torch.bfloat16).float()).norm() * 0.05, key
-        assert error < 0.01 * change, key
-
-
-def test_a_key_that_comfyui_does_not_know_is_noticed(
-    small_flux: Path, run_in_comfyui: Callable[..., Any], tmp_path: Path
-) -> None:
-    """The check above can fail: peft's own names, without our prefix, are not loaded."""
-    name = "base_model.model.transformer_blocks.0.attn.to_out.0"
-    weights = {f"{name}.lora_A.weight": torch.ones(1, 3072), f"{name}.lora_B.weight": torch.ones(3072, 1)}
-    save_file(weights, tmp_path / "lora.safetensors")
-    arguments = [small_flux, tmp_path / "lora.safetensors", tmp_path / "patched.safetensors"]
-    report = run_in_comfyui(SCRIPTS / "apply_lora.py", arguments, timeout=600)
-    assert (len(report["not_loaded"]), report["patched"]) == (2, 0)
+        error = (patched[key].float() - expected).norm()
+        assert error < 0.05 * change, key
+        torch.testing.assert_close(patched[key].float(), expected, rtol=2**-8, atol=1e-6)

@@ -13,7 +13,14 @@ from isengard.trainer.config import OPTIMIZERS, TrainingConfig
 
 
 def config(**changes: object) -> TrainingConfig:
-    values = {"name": "Ada", "trigger_word": "ohwx", "family": "mini", "steps": 100, "warmup_steps": 9, "sample_every": 0}
+    values = {
+        "name": "Ada",
+        "trigger_word": "ohwx",
+        "family": "mini",
+        "steps": 100,
+        "warmup_steps": 9,
+        "sample_every": 0,
+    }
     return TrainingConfig(**{**values, "learning_rate": 1e-3, **changes})  # type: ignore[arg-type]
 
 

@@ -126,7 +126,7 @@ def _fit(
     average = {name: value.detach().clone() for name, value in vae.state_dict().items()}
     trainers, start = _optimizers(part, plan, decoder_only), 0
     if path.exists():
-        saved = torch.load(path, map_location=device)
+        saved = torch.load(path, map_location=device, weights_only=True)
         vae.load_state_dict(saved["model"])
         for trainer, state in zip(trainers, saved["optimizers"], strict=True):
             trainer.load_state_dict(state)
@@ -232,7 +232,9 @@ def load_autoencoder(work: Path, device: torch.device) -> AutoencoderKL:
     from diffusers import AutoencoderKL
 
     polished = work / "polished.pt"
-    saved = torch.load(polished if polished.exists() else work / "autoencoder.pt", map_location=device)
+    saved = torch.load(
+        polished if polished.exists() else work / "autoencoder.pt", map_location=device, weights_only=True
+    )
     vae = AutoencoderKL(**{**AUTOENCODER, "scaling_factor": saved["scale"], "shift_factor": saved["shift"]})
     vae.load_state_dict(saved["state"])
     return vae.to(device).eval().requires_grad_(False)

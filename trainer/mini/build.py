@@ -116,7 +116,7 @@ def export(plan: BuildPlan, work: Path, out: Path) -> None:
     cpu = torch.device("cpu")
     components = load_pretrained(work / "pretrained.pt", plan.seed, cpu)
     if (work / "distilled.pt").exists():
-        components.transformer.load_state_dict(torch.load(work / "distilled.pt", map_location=cpu))
+        components.transformer.load_state_dict(torch.load(work / "distilled.pt", map_location=cpu, weights_only=True))
     components.vae = load_autoencoder(work, cpu)
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=".mini-", dir=out.parent))

@@ -27,7 +27,7 @@ from .pretrain import load_latents, load_pretrained, training_caption
 class DistilPlan:
     """How guidance is distilled. Only the transformer is trained; the text encoders stay as pretraining left them."""
 
-    steps: int = 400
+    steps: int = 300
     batch: int = 64
     rate: float = 4e-4
     strongest: float = 5.0
@@ -45,7 +45,7 @@ def distil(plan: DistilPlan, shapes: list[Shape], work: Path, device: torch.devi
     optimizer = torch.optim.AdamW(student.parameters(), lr=plan.rate, weight_decay=0.0, betas=(0.9, 0.98))
     path, start = work / "distilled.ckpt", 0
     if path.exists():
-        saved = torch.load(path, map_location=device)
+        saved = torch.load(path, map_location=device, weights_only=True)
         student.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         average, start = saved["average"], saved["step"]

@@ -7,19 +7,20 @@ anything.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
+from ... import settings
+
 
 def join() -> tuple[int, int]:
     """Join the group that torchrun announced, if any. Returns this process's rank and how many there are."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = settings.world_size()
     if world > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("gloo")
-    return int(os.environ.get("RANK", "0")), world
+    return settings.rank(), world
 
 
 def average_gradients(parts: Iterable[nn.Module], world: int) -> None:

@@ -27,7 +27,7 @@ PARTS = ("transformer", "text_encoder", "text_encoder_2")
 class PretrainPlan:
     """How the transformer and the text encoders are trained."""
 
-    steps: int = 2400
+    steps: int = 3400
     batch: int = 96
     rate: float = 1.5e-3
     """Peak rate of AdamW, for embeddings, modulations, norms and the layers at both ends."""
@@ -87,7 +87,7 @@ def pretrain(plan: PretrainPlan, shapes: list[Shape], work: Path, device: torch.
     trainers = optimizers(parts, plan)
     path, start = work / "pretrained.ckpt", 0
     if path.exists():
-        saved = torch.load(path, map_location=device)
+        saved = torch.load(path, map_location=device, weights_only=True)
         for part, state in zip(parts, saved["parts"], strict=True):
             part.load_state_dict(state)
         for trainer, state in zip(trainers, saved["optimizers"], strict=True):
@@ -160,7 +160,7 @@ def _follow(average: list[dict[str, Tensor]], parts: list[nn.Module], decay: flo
 def load_pretrained(path: Path, seed: int, device: torch.device) -> Components:
     """The averaged weights of `pretrain`, frozen. `path` may be its checkpoint, for a look at an unfinished run."""
     components = new_components(seed)
-    saved = torch.load(path, map_location=device)
+    saved = torch.load(path, map_location=device, weights_only=True)
     states = saved["average"] if isinstance(saved, dict) else saved
     for name, state in zip(PARTS, states, strict=True):
         getattr(components, name).load_state_dict(state)

@@ -20,7 +20,7 @@ from .world import sample_identity, sample_nuisance
 class ReaderPlan:
     """How the reader is trained and measured."""
 
-    steps: int = 2000
+    steps: int = 1600
     batch: int = 64
     rate: float = 2e-3
     reconstructed: int = 4000
@@ -40,7 +40,7 @@ def train_reader(plan: ReaderPlan, shape: Shape, work: Path, device: torch.devic
     optimizer = torch.optim.AdamW(reader.parameters(), lr=plan.rate, weight_decay=0.02)
     path, start = work / "reader.ckpt", 0
     if path.exists():
-        saved = torch.load(path, map_location=device)
+        saved = torch.load(path, map_location=device, weights_only=True)
         reader.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         start = saved["step"]
@@ -72,7 +72,7 @@ def publish_reader(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Write the weights and the measured accuracy, on pictures drawn for this and on their reconstructions."""
     reader = Reader()
-    reader.load_state_dict(torch.load(work / "reader.pt", map_location="cpu"))
+    reader.load_state_dict(torch.load(work / "reader.pt", map_location="cpu", weights_only=True))
     save_reader(reader, folder)
     seeds = range(HELD_OUT, HELD_OUT + plan.fresh)
     true = truth([sample_identity(s) for s in seeds], [sample_nuisance(s) for s in seeds])
