@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import log, settings
 from ..errors import IsengardError
+from ..trainer.backends import load_backend
 from ..trainer.job import ExitCode, JobFolder, TrainingConfig
 from ..trainer.plan import change_config, make_job, train_again
 from ..trainer.presets import PRESETS, preset_config
@@ -63,13 +64,15 @@ def _make(options: argparse.Namespace) -> JobFolder:
     changes = _changes(options.set)
 
     def config(photos: int) -> TrainingConfig:
-        return preset_config(
+        made = preset_config(
             options.preset,
             options.base,
             photos,
             **{"name": name, "trigger_word": options.trigger, "class_word": options.class_word, **changes},
             base=_base_files(options),
         )
+        load_backend(made.backend).check(made)  # before anything is written
+        return made
 
     made = make_job(_out(options), config, options.photos, correlation_id=_correlation_id(options))
     for warning in made.warnings:

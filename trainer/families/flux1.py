@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -172,7 +172,8 @@ class Flux1:
         steps: int,
         guidance: float,
         seed: int,
-    ) -> Tensor:
+        stopped: Callable[[], object] = bool,
+    ) -> Tensor | None:
         """As the interface says; for the same seed, ComfyUI starts from the same noise."""
         from diffusers import FlowMatchEulerDiscreteScheduler
 
@@ -189,6 +190,8 @@ class Flux1:
         transformer.eval()
         try:
             for time in scheduler.timesteps:
+                if stopped():
+                    return None
                 velocity = self.velocity(transformer, latents, time.expand(1) / 1000, words, guidance)
                 latents = scheduler.step(velocity, time, latents, return_dict=False)[0]
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -102,9 +102,12 @@ class Family(Protocol):
         steps: int,
         guidance: float,
         seed: int,
-    ) -> Tensor:
-        """Latents [C, h, w] of one picture, from conditioning without a batch dimension. The starting noise is drawn on
-        the CPU, so that devices agree."""
+        stopped: Callable[[], object] = bool,
+    ) -> Tensor | None:
+        """Latents [C, h, w] of one picture; the starting noise is drawn on the CPU, so that devices agree.
+
+        `stopped` is asked before each step; once it says something true, there is no picture: None.
+        """
 
     def export_key(self, name: str) -> str:
         """The key in a LoRA file for a LoRA parameter's name in the transformer

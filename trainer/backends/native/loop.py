@@ -107,7 +107,7 @@ class _Training:
         self.batches = Batches(config, family, self.photos, cache, accelerator.device, self.dtype)
         self.sampler = Sampler(run.job, config, family, cache, run.reporter, accelerator.device)
         self.clock = _Clock()
-        self.step = self._resume()
+        self.step = self.saved = self._resume()
         self.model: nn.Module = (
             accelerator.prepare_model(self.transformer) if accelerator.num_processes > 1 else self.transformer
         )
@@ -211,6 +211,7 @@ class _Training:
             self.run.reporter.note_step(self.step)
             shown = lora.relative_to(self.run.job.path).as_posix()
             self.run.reporter.emit("checkpoint", step=self.step, folder=Path(shown).parent.as_posix(), lora=shown)
+        self.saved = self.step
         self.accelerator.wait_for_everyone()
 
     def _write_lora(self, folder: Path, suffix: str = "") -> Path:
@@ -239,7 +240,7 @@ class _Training:
         )
 
     def _stopped(self, stop: str) -> str:
-        if self.step and not self.checkpoints.path(self.step).is_dir():
+        if self.step != self.saved:
             self._save()
         return _ENDS[stop]
 

@@ -1,4 +1,4 @@
-"""Looks at the GPU every few seconds, and keeps the lock fresh, in a thread beside the loop."""
+"""Looks at the GPU every few seconds, in a thread beside the loop."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Sampler:
                     done = {"done": index, "total": len(self._config.prompts), "step": step}
                     self._reporter.emit("progress", phase="sample", **done)
                     words = texts.read(self._cache.text_file(prompt))
-                    self._one(transformer, decoder, words, step, index, prompt)
+                    self._one(transformer, decoder, words, step, index, prompt, wishes)
         finally:
             transformer.train()
 
@@ -74,7 +74,14 @@ class Sampler:
         return Image.open(made[-1]) if made else None
 
     def _one(
-        self, transformer: nn.Module, decoder: Decoder, words: Conditioning, step: int, index: int, prompt: str
+        self,
+        transformer: nn.Module,
+        decoder: Decoder,
+        words: Conditioning,
+        step: int,
+        index: int,
+        prompt: str,
+        wishes: Wishes,
     ) -> None:
         config = self._config
         seed = config.sample_seed + index
@@ -86,7 +93,10 @@ class Sampler:
             steps=config.sample_steps,
             guidance=config.sample_guidance,
             seed=seed,
+            stopped=lambda: wishes.stop,
         )
+        if latents is None:
+            return
         note = PngImagePlugin.PngInfo()
         settings = {"step": step, "prompt": prompt, "seed": seed, "steps": config.sample_steps}
         note.add_itxt("isengard", json.dumps({**settings, "guidance": config.sample_guidance}, ensure_ascii=False))
