@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -68,19 +69,12 @@ def main() -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset (JSON value)"
     )
+    parser.add_argument("--jobs", type=Path, help="keep the job folders here; a finished one is not trained again")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     changes = {name: json.loads(value) for name, _, value in (text.partition("=") for text in options.set)}
-    bench = Bench()
-    runs = []
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(options.identities):
-            person = bench.person(number)
-            print(f"identity {number}: {', '.join(str(v) for v in list(asdict(person.who).values())[:8])}", flush=True)
-            for seed in range(options.seeds):
-                job = train(Path(folder) / f"{number}-{seed}", person, options.preset, {**changes, "seed": seed + 1})
-                runs.append(bench.score(person, job, seed, options.threshold))
-                print("  " + json.dumps(runs[-1]), flush=True)
+        runs = _run(options, changes, options.jobs or Path(folder))
     report = {
         "preset": options.preset,
         "changes": changes,
@@ -92,6 +86,26 @@ def main() -> None:
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _run(options: argparse.Namespace, changes: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """Train everything, then score everything."""
+    people = [Person(number) for number in range(options.identities)]
+    jobs = {}
+    for person in people:
+        for seed in range(options.seeds):
+            began = time.monotonic()
+            jobs[person.number, seed] = train(
+                folder / f"{person.number}-{seed}", person, options.preset, {**changes, "seed": seed + 1}
+            )
+            print(f"identity {person.number} seed {seed}: trained in {time.monotonic() - began:.0f} s", flush=True)
+    bench, runs = Bench(), []
+    for person in people:
+        bench.prepare(person)
+        for seed in range(options.seeds):
+            runs.append(bench.score(person, jobs[person.number, seed], seed, options.threshold))
+            print("  " + json.dumps(runs[-1]), flush=True)
+    return runs
 
 
 class Person:
@@ -112,6 +126,10 @@ class Person:
 
 def train(folder: Path, person: Person, preset: str, changes: dict[str, Any]) -> JobFolder:
     """Make the photos and the job, and run it to its end in a process of its own."""
+    job = JobFolder(folder / "job")
+    if job.result_file.is_file():
+        return job
+    shutil.rmtree(folder, ignore_errors=True)
     photos = folder / "photos"
     photos_of(person.who, person.photo_ways, [_SIZES[i % len(_SIZES)] for i in range(PHOTOS)], photos)
     job = make_job(
@@ -152,9 +170,9 @@ class Bench:
         self._sigma = scores.reader_sigma(published_accuracy(MODEL_DIR / "reader"))
         self._base: dict[int, dict[str, Any]] = {}
 
-    def person(self, number: int) -> Person:
-        """A held-out identity, with the base model's and the true drawings' scores for their prompts."""
-        person = Person(number)
+    def prepare(self, person: Person) -> None:
+        """Score what the base model and true drawings make of a person's prompts."""
+        number = person.number
         plain = self._make(person.prompts(None), seed=number)
         true = self._round_trip(np.stack([np.asarray(render(person.who, way, 128, 128)) for way in person.asked]))
         floor, base = self._read(true), self._read(self._make(person.prompts(TRIGGER), seed=number))
@@ -167,7 +185,6 @@ class Bench:
             "floor_obedience": scores.obedience(floor, person.asked)["all"],
             "floor_nearest": scores.nearest_photo(true, person.photos),
         }
-        return person
 
     def score(self, person: Person, job: JobFolder, seed: int, threshold: float) -> dict[str, Any]:
         """Every score of one training."""

@@ -205,6 +205,15 @@ def test_sampling_leaves_the_model_as_it_was(tiny: FluxTransformer2DModel) -> No
     assert not torch.equal(made[0], made[2])
 
 
+def test_sampling_ends_between_two_steps_when_it_is_stopped(tiny: FluxTransformer2DModel) -> None:
+    """A big picture takes minutes on a slow machine; a wish to stop can't wait for it."""
+    said = {name: value[0] for name, value in words(1).items()}
+    asked = iter([False, True, False])
+    options = {"width": 64, "height": 64, "steps": 4, "guidance": 3.5, "seed": 1}
+    assert FAMILY.sample(tiny, said, **options, stopped=lambda: next(asked)) is None
+    assert next(asked) is False, "after two questions it was over"
+
+
 # --- the LoRA
 
 

@@ -26,27 +26,25 @@ _OUTPUTS = len(IDENTITY_NUMBERS) + sum(len(values) for values in CATEGORIES.valu
 
 class Reader(nn.Module):
     """Picture (N × 3 × H × W in −1..1, any size) to one row of outputs: the numbers first, then the logits of every
-    category."""
+    category.
+
+    It looks in two ways: where things are (a coarse grid), and whether something is anywhere (the strongest answer of
+    each feature), which is how small things such as freckles or the colour of eyes are found in a face that moves.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for inside, outside in ((3, 16), (16, 32), (32, 64), (64, 80)):
             layers += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.BatchNorm2d(outside), nn.ReLU()]
-        layers += [
-            nn.Conv2d(80, 80, 3, padding=1),
-            nn.BatchNorm2d(80),
-            nn.ReLU(),
-            nn.Conv2d(80, 32, 1),
-            nn.BatchNorm2d(32),
-            nn.ReLU(),
-        ]
-        self.look = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(6), nn.Flatten())
-        self.tell = nn.Sequential(nn.Linear(32 * 36, 96), nn.ReLU(), nn.Linear(96, _OUTPUTS))
+        self.look = nn.Sequential(*layers, nn.Conv2d(80, 80, 3, padding=1), nn.BatchNorm2d(80), nn.ReLU())
+        self.where = nn.Sequential(nn.Conv2d(80, 32, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.AdaptiveAvgPool2d(6))
+        self.tell = nn.Sequential(nn.Linear(32 * 36 + 80, 96), nn.ReLU(), nn.Linear(96, _OUTPUTS))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Raw outputs, N × number of outputs."""
-        told: Tensor = self.tell(self.look(pictures))
+        seen = self.look(pictures)
+        told: Tensor = self.tell(torch.cat([self.where(seen).flatten(1), seen.amax(dim=(2, 3))], dim=1))
         return told
 
 

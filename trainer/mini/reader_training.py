@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .autoencoder import load_autoencoder, rate_at, save_torch, to_tensor
+from .autoencoder import load_autoencoder, rate_at, save_torch, set_rate, to_tensor
 from .data import HELD_OUT, Shape, load_pictures, picture, save_array, save_json
+from .muon import ConvMuon
 from .reader import CATEGORIES, Reader, accuracy, pictures_to_tensor, read, save_reader, split_outputs, truth
 from .world import sample_identity, sample_nuisance
 
@@ -20,7 +21,7 @@ from .world import sample_identity, sample_nuisance
 class ReaderPlan:
     """How the reader is trained and measured."""
 
-    steps: int = 1600
+    steps: int = 3000
     batch: int = 64
     rate: float = 2e-3
     reconstructed: int = 4000
@@ -37,12 +38,15 @@ def train_reader(plan: ReaderPlan, shape: Shape, work: Path, device: torch.devic
     seeds = range(shape.first_seed, shape.first_seed + shape.count)
     numbers, indices = truth([sample_identity(s) for s in seeds], [sample_nuisance(s) for s in seeds])
     reader = Reader().to(device)
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=plan.rate, weight_decay=0.02)
+    kernels = [p for name, p in reader.named_parameters() if p.ndim == 4 and not name.startswith("look.0.")]
+    others = [p for p in reader.parameters() if all(p is not kernel for kernel in kernels)]
+    trainers = [ConvMuon(kernels, lr=plan.rate), torch.optim.AdamW(others, lr=plan.rate, weight_decay=0.02)]
     path, start = work / "reader.ckpt", 0
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
         reader.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        for trainer, state in zip(trainers, saved["optimizers"], strict=True):
+            trainer.load_state_dict(state)
         start = saved["step"]
     shown = 0.0
     for step in range(start, plan.steps):
@@ -51,19 +55,22 @@ def train_reader(plan: ReaderPlan, shape: Shape, work: Path, device: torch.devic
         picks = np.sort(rng.choice(len(source), size=min(plan.batch, len(source)), replace=False))
         pictures = to_tensor(source[picks], device)
         pictures = pictures * (1 + 0.06 * torch.randn(len(picks), 1, 1, 1)) + 0.03 * torch.randn_like(pictures)
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate * rate_at(step, plan.steps, 50)
+        for trainer in trainers:
+            set_rate(trainer, rate_at(step, plan.steps, 50))
         loss = _loss(
             reader.train()(pictures), numbers[picks].to(device), {n: i[picks].to(device) for n, i in indices.items()}
         )
-        optimizer.zero_grad(set_to_none=True)
+        reader.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
+        for trainer in trainers:
+            trainer.step()
         shown = loss.item() if not shown else 0.95 * shown + 0.05 * loss.item()
         if (step + 1) % 100 == 0:
             print(f"reader {step + 1}/{plan.steps} loss {shown:.3f}", flush=True)
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
-            save_torch(path, {"model": reader.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1})
+            save_torch(
+                path, {"model": reader.state_dict(), "optimizers": [t.state_dict() for t in trainers], "step": step + 1}
+            )
     save_torch(work / "reader.pt", reader.state_dict())
 
 
