@@ -80,7 +80,7 @@ def _attempt(run: Run, reporter: JobReporter, writer: JobWriter, correlation_id:
         return ExitCode.INTERRUPTED
     try:
         backend = load_backend(run.config.backend)
-        backend.check(run.config)
+        backend.check(run.config, run.job)
         ended = backend.prepare(run) if only_prepare else backend.train(run)
         reporter.set_state(ended, reason=run.wishes.reason)
         return _CODES[ended]

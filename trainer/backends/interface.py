@@ -26,8 +26,11 @@ class Backend(Protocol):
 
     name: str
 
-    def check(self, config: TrainingConfig) -> None:
-        """Looks whether a training can begin, quickly and without loading weights; raises what stands in the way."""
+    def check(self, config: TrainingConfig, job: JobFolder | None = None) -> None:
+        """Looks whether a training can begin, quickly and without loading weights; raises what stands in the way.
+
+        Without a job: whether one can be made with these settings.
+        """
 
     def prepare(self, run: Run) -> str:
         """Fills the job's cache only. Returns `queued`, or `paused`, `cancelled` or `interrupted` if it was stopped."""

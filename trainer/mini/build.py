@@ -97,11 +97,10 @@ def build(plan: BuildPlan, work: Path, out: Path, device: torch.device) -> None:
     if not (work / "polished.pt").exists():
         polish_decoder(plan.autoencoder, sizes, work, device, plan.seed)
     wait_for_all(world)
-    if rank:
-        return
     if not (work / "reader.pt").exists():
         train_reader(plan.reader, sizes[0], work, device, plan.seed)
-    export(plan, work, out)
+    if rank == 0:
+        export(plan, work, out)
 
 
 def export(plan: BuildPlan, work: Path, out: Path) -> None:

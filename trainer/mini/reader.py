@@ -34,17 +34,24 @@ class Reader(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for inside, outside in ((3, 16), (16, 32), (32, 64), (64, 80)):
-            layers += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.BatchNorm2d(outside), nn.ReLU()]
-        self.look = nn.Sequential(*layers, nn.Conv2d(80, 80, 3, padding=1), nn.BatchNorm2d(80), nn.ReLU())
-        self.where = nn.Sequential(nn.Conv2d(80, 32, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.AdaptiveAvgPool2d(6))
-        self.tell = nn.Sequential(nn.Linear(32 * 36 + 80, 96), nn.ReLU(), nn.Linear(96, _OUTPUTS))
+
+        def step(inside: int, outside: int, stride: int) -> list[nn.Module]:
+            kernel = nn.Conv2d(inside, outside, 3, stride=stride, padding=1, bias=False)
+            return [kernel, nn.BatchNorm2d(outside), nn.ReLU()]
+
+        self.fine = nn.Sequential(nn.PixelUnshuffle(2), *step(12, 24, 1), *step(24, 48, 2), *step(48, 80, 2))
+        self.middle = nn.Sequential(*step(80, 80, 1))
+        self.look = nn.Sequential(*step(80, 96, 2), *step(96, 96, 1))
+        self.where = nn.Sequential(nn.Conv2d(96, 32, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.AdaptiveAvgPool2d(8))
+        self.tell = nn.Sequential(nn.Linear(32 * 64 + 96 + 80, 96), nn.ReLU(), nn.Linear(96, _OUTPUTS))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Raw outputs, N × number of outputs."""
-        seen = self.look(pictures)
-        told: Tensor = self.tell(torch.cat([self.where(seen).flatten(1), seen.amax(dim=(2, 3))], dim=1))
+        fine = self.fine(pictures)
+        fine = fine + self.middle(fine)
+        seen = self.look(fine)
+        anywhere = [seen.amax(dim=(2, 3)), fine.amax(dim=(2, 3))]
+        told: Tensor = self.tell(torch.cat([self.where(seen).flatten(1), *anywhere], dim=1))
         return told
 
 

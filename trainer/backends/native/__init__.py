@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...config import TrainingConfig
+from ...job import JobFolder
 from ..interface import Run
 
 
@@ -11,12 +12,17 @@ class NativeBackend:
 
     name = "native"
 
-    def check(self, config: TrainingConfig) -> None:
-        """Looks at the base files' headers and for the packages that the settings need."""
+    def check(self, config: TrainingConfig, job: JobFolder | None = None) -> None:
+        """Looks at the base files' headers and for the packages that the settings need.
+
+        A job that is prepared already needs no encoders any more: it may have been moved to a machine without them.
+        """
         from ...families import load_family
+        from ...prepare import is_prepared
         from .optimizers import check_optimizer
 
-        load_family(config.family).check_files(config)
+        encoders = job is None or not is_prepared(job, config)
+        load_family(config.family).check_files(config, encoders=encoders)
         check_optimizer(config.optimizer)
 
     def prepare(self, run: Run) -> str:
