@@ -108,11 +108,15 @@ async def _train(job: JobFolder) -> int:
 
 def _generate(config: TrainingConfig, lora: Path) -> tuple[list[Image.Image], list[Image.Image]]:
     """The sample prompts without and with the LoRA file, by diffusers' own pipeline and loader."""
+    import diffusers
     import torch
-    from diffusers import FluxPipeline
+    import transformers
     from tqdm import tqdm
 
-    pipeline = FluxPipeline.from_pretrained(MODEL_DIR, torch_dtype=torch.float32, local_files_only=True)
+    for library in (diffusers, transformers):  # what they would say here is for their developers
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+    pipeline = diffusers.FluxPipeline.from_pretrained(MODEL_DIR, local_files_only=True).to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     length = json.loads((MODEL_DIR / "tokenizer_2" / "tokenizer_config.json").read_text(encoding="utf-8"))[
         "model_max_length"

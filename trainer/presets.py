@@ -11,7 +11,7 @@ Cosine falls to a tenth of the peak, so a peak of 2e-4 averages about 1.1e-4 ove
 reported to be enough for a good likeness, and nothing before the first trained block needs a backward pass: Quick lives
 on both. Caption dropout 0.05 is ai-toolkit's; the timestep density is the one the model itself was trained with.
 
-*mini.* Own measurements on the embedded model; bench/identity.py makes them again.
+*mini.* First choices that work on the bundled character, not tuned yet; bench/identity.py is what to tune them with.
 """
 
 from __future__ import annotations
