@@ -34,7 +34,7 @@ def test_the_demo_leaves_pictures_a_chart_a_report_and_a_lora(tmp_path: Path) ->
     assert report["settings"]["steps"] == 6
     assert 0 < report["peak_memory_bytes"]["trainer"] < 3 * 2**30
     with safe_open(lora, "pt") as file:
-        assert file.metadata()["modelspec.trigger_phrase"] == report["trigger_word"]
+        assert file.metadata()["modelspec.trigger_phrase"].split()[0] == report["trigger_word"]
         assert len(list(file.keys())) > 0
     for name in ("samples.png", "loss.png"):
         with Image.open(out / name) as picture:

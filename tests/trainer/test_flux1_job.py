@@ -64,19 +64,3 @@ def test_photos_become_a_flux_lora_and_a_prepared_job_needs_no_encoders(
     assert read_lora_metadata(job.path / result["lora"])["modelspec.architecture"] == "flux-1-dev/lora"
     assert [event["step"] for event in read_events(job.events_file) if event["type"] == "loss"] == [1, 2]
     assert len(result["samples"]) == 2, "before and after"
-
-
-@pytest.mark.slow
-def test_a_missing_base_file_is_told_before_a_job_is_made(tmp_path: Path) -> None:
-    photos = write_photos(tmp_path / "photos")
-    code, output = train(
-        "--photos",
-        str(photos),
-        "--base=flux1-dev",
-        f"--transformer={tmp_path / 'no.safetensors'}",
-        "--out",
-        str(tmp_path / "job"),
-    )
-    assert code == ExitCode.REFUSED
-    assert "MODEL_MISSING" in output
-    assert not (tmp_path / "job").exists()

@@ -161,6 +161,11 @@ def save_components(components: Components, folder: Path) -> None:
         state = {key: value.detach().clone() for key, value in module.state_dict().items()}
         module.to(torch.float16).save_pretrained(folder / name)
         module.to(torch.float32).load_state_dict(state)
+    for name in ("text_encoder", "text_encoder_2"):  # else transformers computes in what is stored, diffusers doesn't
+        path = folder / name / "config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        stored = {key: "float32" for key in ("dtype", "torch_dtype") if key in config}
+        path.write_text(json.dumps({**config, **stored}, indent=2) + "\n", encoding="utf-8")
     write_tokenizers(folder)
     FlowMatchEulerDiscreteScheduler(**SCHEDULER).save_pretrained(folder / "scheduler")
     index = {

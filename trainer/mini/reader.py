@@ -26,32 +26,21 @@ _OUTPUTS = len(IDENTITY_NUMBERS) + sum(len(values) for values in CATEGORIES.valu
 
 class Reader(nn.Module):
     """Picture (N × 3 × H × W in −1..1, any size) to one row of outputs: the numbers first, then the logits of every
-    category.
-
-    It looks in two ways: where things are (a coarse grid), and whether something is anywhere (the strongest answer of
-    each feature), which is how small things such as freckles or the colour of eyes are found in a face that moves.
-    """
+    category."""
 
     def __init__(self) -> None:
         super().__init__()
-
-        def step(inside: int, outside: int, stride: int) -> list[nn.Module]:
-            kernel = nn.Conv2d(inside, outside, 3, stride=stride, padding=1, bias=False)
-            return [kernel, nn.BatchNorm2d(outside), nn.ReLU()]
-
-        self.fine = nn.Sequential(nn.PixelUnshuffle(2), *step(12, 24, 1), *step(24, 48, 2), *step(48, 80, 2))
-        self.middle = nn.Sequential(*step(80, 80, 1))
-        self.look = nn.Sequential(*step(80, 96, 2), *step(96, 96, 1))
-        self.where = nn.Sequential(nn.Conv2d(96, 32, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.AdaptiveAvgPool2d(8))
-        self.tell = nn.Sequential(nn.Linear(32 * 64 + 96 + 80, 96), nn.ReLU(), nn.Linear(96, _OUTPUTS))
+        layers: list[nn.Module] = []
+        for inside, outside in ((3, 16), (16, 32), (32, 64), (64, 80)):
+            layers += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.BatchNorm2d(outside), nn.ReLU()]
+        layers += [nn.Conv2d(80, 80, 3, padding=1), nn.BatchNorm2d(80), nn.ReLU()]
+        layers += [nn.Conv2d(80, 32, 1), nn.BatchNorm2d(32), nn.ReLU()]
+        self.look = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(6), nn.Flatten())
+        self.tell = nn.Sequential(nn.Linear(32 * 36, 96), nn.ReLU(), nn.Linear(96, _OUTPUTS))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Raw outputs, N × number of outputs."""
-        fine = self.fine(pictures)
-        fine = fine + self.middle(fine)
-        seen = self.look(fine)
-        anywhere = [seen.amax(dim=(2, 3)), fine.amax(dim=(2, 3))]
-        told: Tensor = self.tell(torch.cat([self.where(seen).flatten(1), *anywhere], dim=1))
+        told: Tensor = self.tell(self.look(pictures))
         return told
 
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from .autoencoder import load_autoencoder, rate_at, save_torch, set_rate, to_tensor
 from .data import HELD_OUT, Shape, load_pictures, picture, save_array, save_json
-from .muon import ConvMuon
 from .parallel import average_gradients, join, wait_for_all
 from .reader import CATEGORIES, Reader, accuracy, pictures_to_tensor, read, save_reader, split_outputs, truth
 from .world import sample_identity, sample_nuisance
@@ -22,7 +21,7 @@ from .world import sample_identity, sample_nuisance
 class ReaderPlan:
     """How the reader is trained and measured."""
 
-    steps: int = 3500
+    steps: int = 1600
     batch: int = 64
     rate: float = 2e-3
     reconstructed: int = 4000
@@ -40,15 +39,12 @@ def train_reader(plan: ReaderPlan, shape: Shape, work: Path, device: torch.devic
     seeds = range(shape.first_seed, shape.first_seed + shape.count)
     numbers, indices = truth([sample_identity(s) for s in seeds], [sample_nuisance(s) for s in seeds])
     reader = Reader().to(device)
-    kernels = [p for name, p in reader.named_parameters() if p.ndim == 4 and not name.startswith("fine.1.")]
-    others = [p for p in reader.parameters() if all(p is not kernel for kernel in kernels)]
-    trainers = [ConvMuon(kernels, lr=4 * plan.rate), torch.optim.AdamW(others, lr=plan.rate, weight_decay=0.02)]
+    optimizer = torch.optim.AdamW(reader.parameters(), lr=plan.rate, weight_decay=0.02)
     path, start = work / "reader.ckpt", 0
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
         reader.load_state_dict(saved["model"])
-        for trainer, state in zip(trainers, saved["optimizers"], strict=True):
-            trainer.load_state_dict(state)
+        optimizer.load_state_dict(saved["optimizer"])
         start = saved["step"]
     shown = 0.0
     for step in range(start, plan.steps):
@@ -56,24 +52,20 @@ def train_reader(plan: ReaderPlan, shape: Shape, work: Path, device: torch.devic
         source = remade if step % 2 else drawn
         picks = np.sort(rng.choice(len(source), size=min(plan.batch, len(source)), replace=False))[rank::world]
         pictures = to_tensor(source[picks], device)
-        pictures = pictures * (1 + 0.06 * torch.randn(len(picks), 1, 1, 1)) + 0.02 * torch.randn_like(pictures)
-        for trainer in trainers:
-            set_rate(trainer, rate_at(step, plan.steps, 50))
+        pictures = pictures * (1 + 0.06 * torch.randn(len(picks), 1, 1, 1)) + 0.03 * torch.randn_like(pictures)
+        set_rate(optimizer, rate_at(step, plan.steps, 50))
         loss = _loss(
             reader.train()(pictures), numbers[picks].to(device), {n: i[picks].to(device) for n, i in indices.items()}
         )
         reader.zero_grad(set_to_none=True)
         loss.backward()
         average_gradients([reader], world)
-        for trainer in trainers:
-            trainer.step()
+        optimizer.step()
         shown = loss.item() if not shown else 0.95 * shown + 0.05 * loss.item()
         if (step + 1) % 100 == 0 and rank == 0:
             print(f"reader {step + 1}/{plan.steps} loss {shown:.3f}", flush=True)
         if rank == 0 and ((step + 1) % plan.save_every == 0 or step + 1 == plan.steps):
-            save_torch(
-                path, {"model": reader.state_dict(), "optimizers": [t.state_dict() for t in trainers], "step": step + 1}
-            )
+            save_torch(path, {"model": reader.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1})
     wait_for_all(world)
     if rank == 0:
         save_torch(work / "reader.pt", reader.state_dict())
