@@ -287,8 +287,8 @@ def _show(report: dict[str, Any]) -> None:
     for name, title in rows.items():
         print(f"| {title} | {mean[f'base_{name}']} | {mean[name]} | {mean[f'floor_{name}']} |")
     print(f"| nearest training photo (RMS) | | {mean['nearest_photo']} | {mean['floor_nearest_photo']} |")
-    print(f"\nobedience relative to the base model {mean['obedience_of_base']}; without the trigger word: pixels ")
-    print(f"{mean['drift_pixels']}/255, pull towards the person {mean['drift_pull']}; {mean['steps']:.0f} steps in ")
+    print(f"\nobedience relative to the base model {mean['obedience_of_base']}; without the trigger word: pixels")
+    print(f"{mean['drift_pixels']}/255, pull towards the person {mean['drift_pull']}; {mean['steps']:.0f} steps in")
     print(
         f"{mean['training_seconds']} s; identity error under {report['threshold']} reached by {reached} of {len(runs)},"
         f" on average at step {mean['threshold_step']}, {mean['threshold_seconds']} s"
