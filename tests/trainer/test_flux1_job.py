@@ -21,6 +21,7 @@ SMALL = [
     "resolutions=64",
     "rank=4",
     "log_every=1",
+    "sample_every=2",
     "sample_steps=1",
     "sample_width=64",
     "sample_height=64",
