@@ -27,6 +27,8 @@ BEAT_SECONDS = 10.0
 """How often a holder touches its lock."""
 SILENT_SECONDS = 90.0
 """A holder on another machine that has been silent for so long counts as gone."""
+DYING_SECONDS = 3.0
+"""How long a lock may outlive its holder's end."""
 _FAR = 1 << 30  # where Windows locks a byte: beyond the content, which stays readable
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 
@@ -67,17 +69,22 @@ class Lock:
 
     def take(self) -> Lock:
         """Takes the lock, over a dead holder if need be."""
+        deadline = time.monotonic() + DYING_SECONDS
         with told_plainly(self.path):
-            while not self._try():
-                pass  # the last holder removed the file between our opening and locking it
+            while not self._try(deadline):
+                pass
         self._beats = threading.Thread(target=self._beat, name="lock", daemon=True)
         self._beats.start()
         return self
 
-    def _try(self) -> bool:
+    def _try(self, deadline: float) -> bool:
+        """False if it is worth another try: the last holder is just removing the file, or still dying."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if not _lock_file(handle):
+                if read_owner(self.path) is None and time.monotonic() < deadline:
+                    time.sleep(0.05)  # the system keeps a killed process's locks until its last thread is gone
+                    return False
                 raise self._held()
             if not _is_still(handle, self.path):
                 return False
