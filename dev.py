@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
-CODE = ("bench", "cli", "generator", "library", "nodes", "trainer", "web")
+CODE = ("bench", "cli", "generator", "library", "media", "nodes", "trainer", "web")
 """The folders whose types are checked, beside the root's own modules."""
 _REPORT = BUILD / "pytest.xml"
 _INSTALL = f"install it: {Path(sys.executable).name} -m pip install -r requirements-dev.txt"

@@ -19,7 +19,7 @@ from PIL import Image
 
 from .. import log, settings
 from ..errors import IsengardError
-from ..trainer.files import told_plainly, write_json
+from ..files import told_plainly, write_json
 from ..trainer.job import ExitCode, JobFolder, TrainingConfig, read_events
 from ..trainer.mini import CHARACTER_DIR, MODEL_DIR
 from ..trainer.plan import make_job

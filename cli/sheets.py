@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from ..trainer.files import written_aside
+from ..files import written_aside
 
 _CELL = 192
 _GAP = 10

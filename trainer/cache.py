@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ..errors import IsengardError
+from ..files import read_json, write_json, written_aside
 from .config import TrainingConfig
-from .files import read_json, write_json, written_aside
 from .job import JobFolder, PhotoEntry
 
 FORMAT = 1

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
-from .files import told_plainly, write_whole
+from ..files import told_plainly, write_whole
 
 FORMAT = 1
 TYPES = ("state", "progress", "loss", "sample", "checkpoint", "gpu", "warning", "error")

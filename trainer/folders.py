@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import IsengardError
-from .files import replace, sync, told_plainly
+from ..files import replace, sync, told_plainly
 
 _MOVED = {"photos": 0, "config.json": 2}
 """What is moved first and last into a folder that existed; everything else between them."""

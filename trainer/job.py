@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
+from ..files import read_json, told_plainly, write_json, written_aside
 from .config import BaseFiles, TrainingConfig, config_from_dict
 from .events import EventReader, EventWriter, now, read_events
-from .files import read_json, told_plainly, write_json, written_aside
 from .lock import Lock, Owner, read_owner
 from .states import ACTIVE, RESUMABLE, STATES, TRANSITIONS, Control, ExitCode, ask, check_transition, read_control
 

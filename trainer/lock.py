@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import IsengardError
-from .files import told_plainly, write_whole
+from ..files import told_plainly, write_whole
 from .process import is_same_process, own_identity
 
 BEAT_SECONDS = 10.0

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import IsengardError
+from ..files import told_plainly, written_aside
 from .config import TrainingConfig
 from .events import now
-from .files import told_plainly, written_aside
 from .job import PhotoEntry
 from .modelfiles import read_header
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import IsengardError
+from ..files import sync, told_plainly
+from ..media.captions import place_trigger
+from ..media.pictures import listed, shown_name
 from .buckets import MAX_ENLARGEMENT, Placement, assign_buckets
-from .captions import place_trigger
 from .config import TrainingConfig
 from .disk import check_disk, estimate_disk
-from .files import sync, told_plainly
 from .folders import check_free, made_aside
 from .job import JobFolder, PhotoEntry
-from .pictures import listed, shown_name
 
 if TYPE_CHECKING:
     from .photos import Photo, PhotoInfo

@@ -10,12 +10,12 @@ import torch
 
 from .. import log
 from ..errors import IsengardError
+from ..files import told_plainly
+from ..media.pixels import load_photo
 from .cache import Cache, images_of, texts_of, write_tensors
 from .config import TrainingConfig
 from .families.interface import Codec
-from .files import told_plainly
 from .job import JobFolder, PhotoEntry
-from .pixels import load_photo
 from .reporter import Reporter
 from .wishes import Wishes
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from ..errors import IsengardError
-from .files import read_json, write_json
+from ..files import read_json, write_json
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     "queued": frozenset({"preparing", "training", "paused", "cancelled"}),

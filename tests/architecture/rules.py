@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from .sources import Import, Source, parse, reached
 
 FLOORS = {
+    "files": 1,
+    "media": 1,
     "settings": 1,
     "log": 1,
     "errors": 1,

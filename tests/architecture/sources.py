@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("cli", "library", "trainer", "generator", "nodes", "web", "bench")
+ROOMS = ("cli", "media", "library", "trainer", "generator", "nodes", "web", "bench")
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ def test_an_older_version_stands_until_the_new_one_is_whole(tmp_path: Path, monk
     def fail(*_args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("isengard.trainer.files.os.replace", fail)
+    monkeypatch.setattr("isengard.files.os.replace", fail)
     with pytest.raises(KeyboardInterrupt):
         written(path, scale=3.0)
     assert path.read_bytes() == before

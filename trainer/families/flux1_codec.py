@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ...errors import IsengardError
-from ..files import write_json, written_aside
+from ...files import write_json, written_aside
 from ..modelfiles import Part, fingerprint
 from .flux1_files import clip_tokenizer, t5_tokenizer, tokenizer_fingerprint
 from .interface import Conditioning

@@ -14,7 +14,7 @@ import torch
 
 from .... import log
 from ....errors import IsengardError
-from ...files import read_json, replace, sync, told_plainly, write_json
+from ....files import read_json, replace, sync, told_plainly, write_json
 
 FORMAT = 1
 KEPT_STATES = 2

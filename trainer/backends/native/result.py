@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ....files import write_json
 from ...config import TrainingConfig
 from ...events import now
-from ...files import write_json
 from ...job import FORMAT, JobFolder
 
 

@@ -9,10 +9,10 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import nn
 
+from ....files import written_aside
 from ...cache import Cache, TensorStore
 from ...config import TrainingConfig
 from ...families.interface import Conditioning, Decoder, Family
-from ...files import written_aside
 from ...job import JobFolder
 from ...reporter import Reporter
 from ...wishes import Wishes

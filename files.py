@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import IsengardError
+from .errors import IsengardError
 
 _REPLACE_TRIES = 20
 
