@@ -14,12 +14,18 @@ COMMANDS = {
     "mini": ("trainer.mini.build", "rebuild the embedded model from nothing"),
     "test": ("dev", "run all checks and tests"),
 }
+CHILDREN = {
+    "_photos": "library.worker",
+}
+"""Processes that the pack starts itself: `python <pack folder> _photos`. Not shown to people."""
 
 
 def main(argv: list[str]) -> int:
     """Runs one command and returns the process's exit code."""
     sys.path.insert(0, str(PACK))
     package = import_module("loader").load_package(PACK).__name__
+    if argv and argv[0] in CHILDREN:
+        return int(import_module(f"{package}.{CHILDREN[argv[0]]}").main(argv[1:]))
     if not argv or argv[0] not in COMMANDS:
         lines = [f"  {name:8}{what}" for name, (_, what) in COMMANDS.items()]
         print("usage: python <pack folder> COMMAND …\n\n" + "\n".join(lines))

@@ -38,6 +38,17 @@ KINDS: dict[str, Kind] = {
     "PHOTO_CHANGED": Kind(409, "Make a new job: the photo in the job folder is no longer the one it was made with."),
     "CAPTION_TOO_LONG": Kind(422, "Shorten the caption to one or two sentences about pose, place, light and clothes."),
     "CAPTION_UNREADABLE": Kind(422, "Save the caption as plain UTF-8 text."),
+    # The library
+    "LIBRARY_CORRUPT": Kind(500, "Restore the file from a copy; what can be made again is made again."),
+    "LIBRARY_NEWER": Kind(409, "Update Isengard: the library was used with a newer version."),
+    "LIBRARY_BUSY": Kind(503, "Wait until the other process is done, or stop it, and try again."),
+    "LIBRARY_CONFLICT": Kind(409, "Look at the present state and try again."),
+    "NAME_INVALID": Kind(422, "Use a name without slashes, control characters or the names that Windows reserves."),
+    "CHARACTER_MISSING": Kind(404, "Look at the list of characters; it may be in the trash."),
+    "CHARACTER_INVALID": Kind(422, "Correct the values named above."),
+    "CHARACTER_CORRUPT": Kind(500, "Mend or delete the file named above; the photos beside it are untouched."),
+    "CHARACTER_CONFLICT": Kind(412, "Load the character again and repeat your change."),
+    "PHOTO_MISSING": Kind(404, "Look at the list of photos; it may be in the trash."),
     # Base model files
     "MODEL_MISSING": Kind(
         422, "Give the path of the file; `python . doctor` lists what is looked for and where to get it."

@@ -1,0 +1,159 @@
+"""Changes of several files at once that happen whole or not at all, also when the process is killed in between.
+
+A transaction puts new files aside and lists what is to be moved where. Once the list is on the disk the change is
+decided: whoever takes the library's lock next carries out what is left of it. Before that nothing has happened.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import log
+from ..errors import IsengardError
+from ..files import read_json, replace, sync, told_plainly, write_json
+
+_STEPS = "steps.json"
+
+
+@dataclass(frozen=True)
+class _Move:
+    """A file or folder that goes from one place to another; both are paths from the library's root."""
+
+    source: str
+    target: str
+    replaces: bool
+    """Whether a file at the target gives way. A folder's never does."""
+
+
+class Transaction:
+    """A change that is being put together; nothing is visible before `commit`.
+
+    No path may be both source and target in one transaction: then its steps can be repeated in any state.
+    """
+
+    def __init__(self, root: Path, journal: Path) -> None:
+        self._root = root
+        self._folder = journal / f"{secrets.token_hex(6)}.new"
+        self._moves: list[_Move] = []
+        self._removed: list[str] = []
+        self._count = 0
+
+    def stage(self) -> Path:
+        """A path to write a new file to, on the library's own disk; give it to `put` when it is written."""
+        with told_plainly(self._folder / "x"):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        self._count += 1
+        return self._folder / str(self._count)
+
+    def put(self, staged: Path, target: Path) -> None:
+        """Puts a staged file in place, instead of what is there."""
+        with told_plainly(target):
+            sync(staged)
+        self._moves.append(_Move(f"{_STAGED}/{staged.name}", self._relative(target), True))
+
+    def write(self, target: Path, text: str) -> None:
+        """Writes a text file."""
+        staged = self.stage()
+        with told_plainly(target):
+            staged.write_text(text, encoding="utf-8", newline="\n")
+        self.put(staged, target)
+
+    def write_json(self, target: Path, value: Any) -> None:
+        """Writes a JSON file."""
+        self.write(target, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+    def move(self, source: Path, target: Path) -> None:
+        """Moves a file or a folder to a place where nothing is."""
+        self._moves.append(_Move(self._relative(source), self._relative(target), False))
+
+    def remove(self, path: Path) -> None:
+        """Removes a file for good. For what a person may want back, move it to the trash instead."""
+        self._removed.append(self._relative(path))
+
+    def commit(self) -> None:
+        """Makes the change. Raises DISK_FULL or FOLDER_NOT_WRITABLE; what was decided is finished later then."""
+        if not self._moves and not self._removed:
+            self.abandon()
+            return
+        sources = {move.source for move in self._moves} | set(self._removed)
+        targets = [move.target for move in self._moves]
+        assert len(set(targets)) == len(targets), "two files go to one place"
+        assert not sources & set(targets), "a place is emptied and filled"
+        for move in self._moves:
+            if not move.replaces and (self._root / move.target).exists():
+                raise IsengardError("LIBRARY_CONFLICT", f"{move.target} is there already.")
+        self.stage()  # makes the folder
+        steps = {"moves": [[m.source, m.target, m.replaces] for m in self._moves], "removed": self._removed}
+        write_json(self._folder / _STEPS, steps)
+        sync(self._folder)
+        with told_plainly(self._folder):
+            decided = self._folder.with_suffix(".decided")
+            replace(self._folder, decided)
+            sync(decided.parent)
+        _carry_out(self._root, decided)
+
+    def abandon(self) -> None:
+        """Forgets the change; harmless after `commit`."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
+
+_STAGED = "<staged>"
+"""Stands for the transaction's own folder, which is renamed when the change is decided."""
+
+
+def recover(root: Path, journal: Path) -> int:
+    """Finishes what was decided and clears away what was not; only while the library's lock is held.
+
+    Returns the number of changes that were finished.
+    """
+    finished = 0
+    for folder in _left_over(journal):
+        if folder.suffix == ".decided":
+            _carry_out(root, folder)
+            finished += 1
+            log.get("library.journal").warning("change_finished", folder=folder.name)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    return finished
+
+
+def _left_over(journal: Path) -> Iterator[Path]:
+    try:
+        yield from sorted(journal.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return
+
+
+def _carry_out(root: Path, folder: Path) -> None:
+    steps = (
+        read_json(folder / _STEPS, "LIBRARY_CORRUPT") if (folder / _STEPS).exists() else {"moves": [], "removed": []}
+    )
+    touched = set()
+    for source, target, _ in steps["moves"]:
+        old = folder / source.removeprefix(f"{_STAGED}/") if source.startswith(_STAGED) else root / source
+        new = root / target
+        with told_plainly(new):
+            if old.exists() or old.is_symlink():
+                new.parent.mkdir(parents=True, exist_ok=True)
+                replace(old, new)
+            elif not new.exists():  # taken away by hand between decision and deed
+                log.get("library.journal").warning("file_vanished", path=target)
+        touched |= {old.parent, new.parent}
+    for name in steps["removed"]:
+        with told_plainly(root / name):
+            (root / name).unlink(missing_ok=True)
+        touched.add((root / name).parent)
+    for place in touched - {folder}:
+        if place.is_dir():
+            sync(place)
+    (folder / _STEPS).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)

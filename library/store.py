@@ -1,0 +1,177 @@
+"""The library's folder on the disk: where everything is, who may write, and that changes happen whole.
+
+```
+<root>/  library.json          format
+         characters/<slug>/    character.json
+                               images/<name>.jpg, <name>.txt   what is trained on: a folder that any trainer reads
+                               rejected/                       photos that were put aside, with their captions
+                               originals/                      the bytes that were uploaded
+                               records/<name>.jpg.json         where a photo comes from, its crop, what was decided
+                               loras/<id>.json                 the LoRAs that were trained of this character
+                               .cache/                         thumbnails and measurements: can be made again
+         trash/<id>/           what was deleted, with what is needed to put it back
+         undo/<id>.json        captions before they were changed in bulk
+         jobs/<id>/            job folders
+         index.sqlite          makes lists quick; can be deleted
+         .journal/  .lock      see journal.py
+```
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import filelock
+
+from ..errors import IsengardError
+from ..files import read_json, told_plainly, write_json
+from . import names
+from .journal import Transaction, recover
+
+FORMAT = 1
+"""Version of the library's files; a reader refuses a newer one."""
+PATIENCE = 60.0
+"""Seconds to wait for another process that is changing the library."""
+
+Listener = Callable[[frozenset[str]], None]
+"""Is told the slugs of the characters that changed, after a change."""
+
+
+class CharacterFolder:
+    """Where the parts of one character lie."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.slug = path.name
+        self.file = path / "character.json"
+        self.images = path / "images"
+        self.rejected = path / "rejected"
+        self.originals = path / "originals"
+        self.records = path / "records"
+        self.loras = path / "loras"
+        self.measured = path / ".cache" / "measured"
+        self.thumbnails = path / ".cache" / "thumbnails"
+
+    def image(self, file: str, *, rejected: bool = False) -> Path:
+        """The working image `file`. Raises NAME_INVALID."""
+        return names.inside(self.rejected if rejected else self.images, file)
+
+    def find_image(self, file: str) -> Path | None:
+        """The working image wherever it is, or None. Raises NAME_INVALID."""
+        return next((path for r in (False, True) if (path := self.image(file, rejected=r)).is_file()), None)
+
+    def record(self, file: str) -> Path:
+        """The record of the photo `file`. Raises NAME_INVALID."""
+        return names.inside(self.records, f"{file}.json")
+
+
+class Library:
+    """A library that is open. Reading needs no lock; changes go through `changing`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.characters = root / "characters"
+        self.trash = root / "trash"
+        self.undo = root / "undo"
+        self.jobs = root / "jobs"
+        self.index_file = root / "index.sqlite"
+        self.models = root / "models"
+        """Small models that look at photos; see report/faces.py."""
+        self._journal = root / ".journal"
+        self._lock = filelock.FileLock(root / ".lock", thread_local=False)
+        self._thread = threading.RLock()
+        self._listeners: list[Listener] = []
+
+    @classmethod
+    def open(cls, root: Path) -> Library:
+        """Opens the library in the folder `root`, makes it if there is none, and finishes what was interrupted.
+
+        A folder that can't be written to is opened for reading, if a library is there. Raises FOLDER_NOT_WRITABLE,
+        LIBRARY_CORRUPT, LIBRARY_NEWER.
+        """
+        library = cls(root.expanduser().absolute())
+        marker = library.root / "library.json"
+        if not marker.exists():
+            with told_plainly(marker):
+                library.characters.mkdir(parents=True, exist_ok=True)
+            write_json(marker, {"format": FORMAT})
+        found = read_json(marker, "LIBRARY_CORRUPT")
+        version = found.get("format") if isinstance(found, dict) else None
+        if not isinstance(version, int):
+            raise IsengardError("LIBRARY_CORRUPT", f"{marker} does not say which format the library has.")
+        if version > FORMAT:
+            raise IsengardError(
+                "LIBRARY_NEWER", f"The library in {root} has format {version}; this version reads up to {FORMAT}."
+            )
+        if library._unfinished():
+            with suppress(IsengardError), library._locked():
+                recover(library.root, library._journal)
+        return library
+
+    def folder(self, slug: str) -> CharacterFolder:
+        """The folder of a character. Raises NAME_INVALID or CHARACTER_MISSING."""
+        folder = CharacterFolder(names.inside(self.characters, slug))
+        if not folder.file.is_file():
+            raise IsengardError("CHARACTER_MISSING", f"There is no character {names.shown(slug)}.")
+        return folder
+
+    def slugs(self) -> list[str]:
+        """All characters, sorted."""
+        try:
+            with os.scandir(self.characters) as entries:
+                return sorted(e.name for e in entries if names.is_safe(e.name) and e.is_dir(follow_symlinks=False))
+        except FileNotFoundError:
+            return []
+
+    @contextmanager
+    def changing(self, *slugs: str) -> Iterator[Transaction]:
+        """Holds the library's lock and makes the change that was put together, unless an error is raised.
+
+        `slugs` are the characters that change; listeners are told of them. Raises LIBRARY_BUSY.
+        """
+        with self._locked():
+            if self._unfinished():
+                recover(self.root, self._journal)
+            transaction = Transaction(self.root, self._journal)
+            try:
+                yield transaction
+                transaction.commit()
+            finally:
+                transaction.abandon()
+        self.tell(slugs)
+
+    def tell(self, slugs: tuple[str, ...]) -> None:
+        """Tells the listeners that characters changed."""
+        for listener in list(self._listeners):
+            listener(frozenset(slugs))
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Calls `listener` after every change that this process makes, on its thread. Returns what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _unfinished(self) -> bool:
+        try:
+            with os.scandir(self._journal) as entries:
+                return any(True for _ in entries)
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._thread:
+            try:
+                with told_plainly(self.root / ".lock"):
+                    self._lock.acquire(timeout=PATIENCE)
+            except filelock.Timeout as problem:
+                raise IsengardError(
+                    "LIBRARY_BUSY", f"Another process has been changing {self.root} for {PATIENCE:.0f} seconds."
+                ) from problem
+            try:
+                yield
+            finally:
+                self._lock.release()
