@@ -49,6 +49,34 @@ KINDS: dict[str, Kind] = {
     "CHARACTER_CORRUPT": Kind(500, "Mend or delete the file named above; the photos beside it are untouched."),
     "CHARACTER_CONFLICT": Kind(412, "Load the character again and repeat your change."),
     "PHOTO_MISSING": Kind(404, "Look at the list of photos; it may be in the trash."),
+    "RECORD_CORRUPT": Kind(500, "Delete the file named above: the photo stays, its crop and decisions are forgotten."),
+    "PHOTO_NEW": Kind(409, "Wait until it is taken in, which happens by itself, or run `python . library report`."),
+    "TRASH_MISSING": Kind(404, "Look at what is in the trash."),
+    "QUERY_INVALID": Kind(422, "Correct what is named above."),
+    "LORA_MISSING": Kind(404, "Look at the list of LoRAs; it may be in the trash, or its file was taken away."),
+    "UNDO_MISSING": Kind(404, "Change the captions back by hand."),
+    "FACE_UNKNOWN": Kind(409, "Crop the photo by hand, or add the face model that `python . doctor` names."),
+    "EDIT_INVALID": Kind(422, "Choose a turn of 0, 90, 180 or 270 degrees and a crop inside the picture."),
+    "CAPTION_EDIT_INVALID": Kind(422, "Correct what is named above."),
+    "CAPTION_PATTERN_INVALID": Kind(422, "Correct the expression, or use the plain find and replace."),
+    "CAPTION_PATTERN_SLOW": Kind(
+        422, "Write the expression without nested repeats such as (a+)+, or use the plain find and replace."
+    ),
+    "CAPTIONER_UNKNOWN": Kind(404, "Choose one of the captioners named above."),
+    "CAPTIONER_NOT_READY": Kind(422, "Put the model where the message says, or choose the captioner “plain”."),
+    "CAPTIONER_FAILED": Kind(500, "Caption the other photos, and write this one's caption by hand."),
+    "CAPTIONER_SLOW": Kind(500, "Try again when nothing else is computing, or choose the smaller model."),
+    # Archives and dataset folders
+    "ARCHIVE_UNREADABLE": Kind(
+        422, "Export or download the archive again: it is damaged, cut short or no zip archive."
+    ),
+    "ARCHIVE_UNSAFE": Kind(422, "Unpack it with a program that you trust, and add the photos themselves."),
+    "ARCHIVE_TOO_LARGE": Kind(413, "Split it, or unpack it and add the photos themselves."),
+    "ARCHIVE_NEWER": Kind(409, "Update Isengard: the archive was made with a newer version."),
+    "ARCHIVE_FOREIGN": Kind(
+        422, "Give an archive that Isengard exported, or one of photos with their captions beside them."
+    ),
+    "TARGET_EXISTS": Kind(409, "Choose another place, or empty this one."),
     # Base model files
     "MODEL_MISSING": Kind(
         422, "Give the path of the file; `python . doctor` lists what is looked for and where to get it."
@@ -67,7 +95,43 @@ KINDS: dict[str, Kind] = {
     "JOB_FINISHED": Kind(409, "To train again, make a new job."),
     "JOB_CORRUPT": Kind(500, "Restore the file from a copy, or make a new job from the photos."),
     "JOB_STATE": Kind(409, "Look at the job's present state first."),
+    "CHECKPOINT_MISSING": Kind(404, "Choose one of the job's checkpoints; they are among its artifacts."),
+    "ARTIFACT_MISSING": Kind(404, "Look at the job's list of artifacts."),
     "TRAINER_DIED": Kind(500, "Resume the job; if it dies again, look at the end of its log."),
+    # The server
+    "REQUEST_UNREADABLE": Kind(400, "Send one JSON object in UTF-8."),
+    "REQUEST_INVALID": Kind(422, "Correct the fields named above; /isengard/openapi.json says what each may hold."),
+    "REQUEST_TOO_LARGE": Kind(413, "Send less at once."),
+    "CONTENT_TYPE_WRONG": Kind(415, "Set the Content-Type header to the type that is named."),
+    "ROUTE_MISSING": Kind(404, "Look into /isengard/openapi.json, which lists all addresses."),
+    "METHOD_WRONG": Kind(405, "Use one of the methods in the Allow header."),
+    "ORIGIN_FOREIGN": Kind(403, "Open the panel at this server's own address."),
+    "HOST_UNKNOWN": Kind(403, "Use the address that the server printed when it started."),
+    "TOKEN_MISSING": Kind(401, "Open the address with ?token= that the server printed, or send it as a bearer token."),
+    "SERVER_STOPPING": Kind(503, "Start it again and repeat the request."),
+    # ComfyUI around us
+    "GRAPH_INCOMPLETE": Kind(422, "Connect what is named above and run the graph again."),
+    "COMFYUI_UNREACHABLE": Kind(503, "Look whether ComfyUI still answers in the browser, then try again."),
+    "COMFYUI_REFUSED": Kind(502, "Look at ComfyUI's log, which says what it did not accept."),
+    "COMFYUI_FAILED": Kind(500, "Mend what is named above, then resume the job."),
+    # Making pictures
+    "GENERATION_INVALID": Kind(422, "Correct the values named above."),
+    "GENERATION_MISSING": Kind(404, "Look at the gallery: what was made stays there."),
+    "GENERATOR_NOT_READY": Kind(501, "Choose the generator “diffusers”."),
+    "GENERATOR_DIED": Kind(500, "Try again; if it dies again, choose a smaller picture or look at generator.log."),
+    "FEATURE_NOT_READY": Kind(422, "Turn off what is named above, or get what it needs."),
+    "LORA_WRONG_FAMILY": Kind(422, "Choose a LoRA that was trained on this base model, or the other base model."),
+    "LORA_INCOMPATIBLE": Kind(422, "Choose a LoRA of this base model, in safetensors format."),
+    "PICTURE_MISSING": Kind(404, "Look at the gallery; it may be in the trash."),
+    "PICTURE_CORRUPT": Kind(422, "Restore the file from a copy, or delete the picture."),
+    "GUIDE_MISSING": Kind(404, "Upload the picture again: guides are kept for a month."),
+    "PORT_IN_USE": Kind(409, "Choose another port with --port, or end the program that uses it."),
+    "ADDRESS_UNUSABLE": Kind(422, "Use 127.0.0.1, or an address of this machine."),
+    "TOKEN_NEEDED": Kind(422, "Set ISENGARD_TOKEN to a secret of 16 characters or more, or listen on 127.0.0.1."),
+    "SERVER_RUNNING": Kind(409, "Use the server that runs already, or give another folder with --root."),
+    # What a plan warns of
+    "GPU_MISSING": Kind(422, "Train on a machine with an NVIDIA GPU, or practise on the embedded model."),
+    "MEMORY_SHORT": Kind(507, "Close other programs, or choose smaller pictures."),
     # While training
     "LOSS_NOT_FINITE": Kind(
         500, "Lower the learning rate, or look at the photo named; then resume from the last checkpoint."

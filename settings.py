@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACK = Path(__file__).absolute().parent
 """The pack's own folder, as it was reached: a link in a ComfyUI's custom_nodes counts as being there."""
@@ -28,23 +30,98 @@ def default_family() -> str:
 
 
 def volume_root() -> Path:
-    """Where all data lives: VOLUME_ROOT, else RunPod's volume, else the user's data folder. Never inside the pack."""
+    """Where all data lives: VOLUME_ROOT, else RunPod's volume, else a folder in ComfyUI's user directory that its
+    user-data API does not serve, else the user's data folder. Never inside the pack."""
     if root := os.environ.get("VOLUME_ROOT"):
         return Path(root).expanduser().absolute()
     if _RUNPOD_VOLUME.is_dir():
         return _RUNPOD_VOLUME / "isengard"
+    if (known := _folder_paths()) is not None:
+        if hasattr(known, "get_system_user_directory"):
+            return Path(known.get_system_user_directory("isengard"))
+        return Path(known.get_user_directory()) / "__isengard"
     from platformdirs import user_data_path
 
     return user_data_path("isengard", appauthor=False)
 
 
+def lora_folder() -> Path | None:
+    """Where trained LoRAs go: ISENGARD_LORAS, else `loras` in the data folder's settings.json, else ComfyUI's own
+    folder if it runs us. None: in the library. Raises ValueError for a settings.json that can't be read."""
+    if given := os.environ.get("ISENGARD_LORAS") or _from_file("loras"):
+        return Path(given).expanduser().absolute()
+    known = _folder_paths()
+    return Path(known.get_folder_paths("loras")[0]) / "isengard" if known is not None else None
+
+
+def in_comfyui() -> bool:
+    """Whether this process is a ComfyUI."""
+    return _folder_paths() is not None
+
+
+def _folder_paths() -> Any:
+    """ComfyUI's module of that name, if this process is a ComfyUI."""
+    known = sys.modules.get("folder_paths")
+    return known if hasattr(known, "get_user_directory") else None
+
+
+def _from_file(name: str) -> str:
+    file = volume_root() / "settings.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return str(found.get(name) or "")
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, AttributeError) as problem:
+        raise ValueError(f"{file} can't be read: {problem}.") from problem
+
+
 @cache
 def comfyui_path() -> Path | None:
-    """A ComfyUI on this machine: COMFYUI_PATH, else the one whose custom_nodes folder holds this pack."""
-    candidates = [Path(given).expanduser()] if (given := os.environ.get("COMFYUI_PATH")) else []
+    """A ComfyUI on this machine: the one that runs us, else COMFYUI_PATH, else the one whose custom_nodes holds this
+    pack."""
+    known = _folder_paths()
+    candidates = [Path(known.__file__).parent] if known is not None else []
+    candidates += [Path(given).expanduser()] if (given := os.environ.get("COMFYUI_PATH")) else []
     if PACK.parent.name == "custom_nodes":
         candidates.append(PACK.parent.parent)
     return next((folder for folder in candidates if (folder / "comfy").is_dir()), None)
+
+
+def model_folders(kind: str) -> list[Path]:
+    """Folders with model files of a kind (`vae`, `loras`, …): those that ComfyUI knows, and ISENGARD_MODELS, a folder
+    laid out like ComfyUI's `models`."""
+    known = sys.modules.get("folder_paths")
+    if known is not None and kind in known.folder_names_and_paths:
+        found = [Path(folder) for folder in known.get_folder_paths(kind)]
+    else:
+        found = [comfyui / "models" / kind] if (comfyui := comfyui_path()) else []
+    if more := os.environ.get("ISENGARD_MODELS"):
+        found.append(Path(more).expanduser().absolute() / kind)
+    return found
+
+
+def server_host() -> str:
+    """ISENGARD_HOST: the address that `serve` listens on; loopback unless something else is asked for."""
+    return os.environ.get("ISENGARD_HOST", "127.0.0.1")
+
+
+def server_port() -> int:
+    """ISENGARD_PORT, 8377 unless something else is asked for."""
+    value = os.environ.get("ISENGARD_PORT", "8377")
+    if not value.isdecimal() or not 0 <= int(value) <= 65535:
+        raise ValueError(f"ISENGARD_PORT must be 0–65535, got {value!r}.")
+    return int(value)
+
+
+def server_token() -> str:
+    """ISENGARD_TOKEN: what a client must know where `serve` listens on the network."""
+    return os.environ.get("ISENGARD_TOKEN", "")
+
+
+def comfyui_url() -> str:
+    """COMFYUI_URL: the ComfyUI that makes pictures for the standalone host; empty for none."""
+    return os.environ.get("COMFYUI_URL", "").rstrip("/")
 
 
 def log_level() -> str:
@@ -63,9 +140,12 @@ def world_size() -> int:
 
 
 def child_environment() -> dict[str, str]:
-    """The environment that a trainer's process gets: ours, offline, with UTF-8 and unbuffered output."""
+    """The environment that a trainer's process gets: ours, offline, with UTF-8 and unbuffered output; it finds the same
+    ComfyUI."""
+    comfyui = comfyui_path()
     return {
         **os.environ,
+        **({"COMFYUI_PATH": str(comfyui)} if comfyui else {}),
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",

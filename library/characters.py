@@ -9,13 +9,16 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from .. import settings
 from ..errors import IsengardError
+from ..trainer.presets import FAMILIES, largest_size
 from . import names
-from .store import CharacterFolder, Library
+from .folders import CharacterFolder
+from .store import Library
 
 FORMAT = 1
 """Version of character.json; a reader refuses a newer one."""
-EDITABLE = ("name", "trigger_word", "class_word", "notes", "cover", "strength")
+EDITABLE = ("name", "trigger_word", "class_word", "notes", "cover", "strength", "family")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Character:
     """The photo (file name) that stands for the character; empty: the first one."""
     strength: float = 1.0
     """Default strength of its LoRAs, 0–2."""
+    family: str = ""
+    """The base model that it is meant for, whose picture size its photos are judged by; empty: the usual one."""
     created: str = ""
     updated: str = ""
     format: int = FORMAT
@@ -46,6 +51,11 @@ class Character:
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what stands in the file."""
         return {name: value for name, value in asdict(self).items() if name != "etag"}
+
+    @property
+    def training_size(self) -> int:
+        """Pixels of the largest pictures that its base model is trained with."""
+        return largest_size(self.family or settings.default_family())
 
 
 def create(
@@ -134,29 +144,37 @@ def _proposed(library: Library, name: str) -> str:
     return propose(trigger_words(library), name)
 
 
-def _read(folder: CharacterFolder) -> Character:
+def character_from_dict(found: Any, where: str, *, slug: str, etag: str = "") -> Character:
+    """Checks what stands in a character's file. Raises CHARACTER_CORRUPT, LIBRARY_NEWER."""
     try:
-        data = folder.file.read_bytes()
-        found = json.loads(data)
         if not isinstance(found, dict):
             raise ValueError("it is no JSON object")
         if isinstance(found.get("format"), int) and found["format"] > FORMAT:
-            raise IsengardError("LIBRARY_NEWER", f"{folder.file} was written by a newer version of Isengard.")
+            raise IsengardError("LIBRARY_NEWER", f"{where} was written by a newer version of Isengard.")
         known = {item.name for item in fields(Character)} - {"etag"}
         values = {key: value for key, value in found.items() if key in known}
-        character = Character(**{**values, "id": folder.slug}, etag=hashlib.sha256(data).hexdigest()[:20])
+        character = Character(**{**values, "id": slug}, etag=etag)
         _check(character)
     except IsengardError as problem:
         if problem.code != "CHARACTER_INVALID":
             raise
-        raise _corrupt(folder, problem.message) from problem
-    except (OSError, ValueError, TypeError) as problem:
-        raise _corrupt(folder, str(problem)) from problem
+        raise _corrupt(where, problem.message) from problem
+    except (ValueError, TypeError) as problem:
+        raise _corrupt(where, str(problem)) from problem
     return character
 
 
-def _corrupt(folder: CharacterFolder, why: str) -> IsengardError:
-    return IsengardError("CHARACTER_CORRUPT", f"{folder.file} can't be used: {why}")
+def _read(folder: CharacterFolder) -> Character:
+    try:
+        data = folder.file.read_bytes()
+        found = json.loads(data)
+    except (OSError, ValueError, RecursionError) as problem:
+        raise _corrupt(str(folder.file), str(problem)) from problem
+    return character_from_dict(found, str(folder.file), slug=folder.slug, etag=hashlib.sha256(data).hexdigest()[:20])
+
+
+def _corrupt(where: str, why: str) -> IsengardError:
+    return IsengardError("CHARACTER_CORRUPT", f"{where} can't be used: {why}")
 
 
 def _check(character: Character) -> None:
@@ -175,9 +193,11 @@ def _problems(character: Character) -> list[str]:
             found.append(f"{name} must have {least}–{most} characters, got {shown}.")
         elif any(ord(sign) < 32 and not (name == "notes" and sign in "\n\t\r") for sign in value) or _lone(value):
             found.append(f"{name} holds control characters.")
+    if character.family not in ("", *FAMILIES):
+        found.append(f"family must be one of {', '.join(FAMILIES)}, or empty, got {character.family!r}.")
     if not found and (len(character.trigger_word.split()) != 1 or "," in character.trigger_word):
         found.append(f"trigger_word must be one word without commas, got {character.trigger_word!r}.")
-    strength = character.strength
+    strength: Any = character.strength  # may come from JSON, whatever its type says
     if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 <= strength <= 2:
         found.append(f"strength must be 0–2, got {strength!r}.")
     return found

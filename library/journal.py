@@ -51,22 +51,29 @@ class Transaction:
         self._count += 1
         return self._folder / str(self._count)
 
-    def put(self, staged: Path, target: Path) -> None:
-        """Puts a staged file in place, instead of what is there."""
+    def put(self, staged: Path, target: Path, *, lasting: bool = True) -> None:
+        """Puts a file that was written for this in place, instead of what is there.
+
+        What is not `lasting` can be made again: the disk isn't waited for.
+        """
         with told_plainly(target):
-            sync(staged)
+            if staged.parent != self._folder:
+                staged, written = self.stage(), staged
+                replace(written, staged)
+            if lasting:
+                sync(staged)
         self._moves.append(_Move(f"{_STAGED}/{staged.name}", self._relative(target), True))
 
-    def write(self, target: Path, text: str) -> None:
+    def write(self, target: Path, text: str, *, lasting: bool = True) -> None:
         """Writes a text file."""
         staged = self.stage()
         with told_plainly(target):
             staged.write_text(text, encoding="utf-8", newline="\n")
-        self.put(staged, target)
+        self.put(staged, target, lasting=lasting)
 
-    def write_json(self, target: Path, value: Any) -> None:
+    def write_json(self, target: Path, value: Any, *, lasting: bool = True) -> None:
         """Writes a JSON file."""
-        self.write(target, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+        self.write(target, lasting=lasting, text=json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
     def move(self, source: Path, target: Path) -> None:
         """Moves a file or a folder to a place where nothing is."""

@@ -12,8 +12,10 @@
          trash/<id>/           what was deleted, with what is needed to put it back
          undo/<id>.json        captions before they were changed in bulk
          jobs/<id>/            job folders
-         index.sqlite          makes lists quick; can be deleted
-         .journal/  .lock      see journal.py
+         gallery/<yyyy-mm>/    pictures that were made, see gallery.py;  guides/  what they were steered by
+         generations/          what is being made
+         index.sqlite          makes lists quick; can be deleted, as can gallery.sqlite
+         .journal/  .lock      see journal.py;  .scratch/  photos that are being looked at
 ```
 """
 
@@ -29,8 +31,10 @@ import filelock
 
 from ..errors import IsengardError
 from ..files import read_json, told_plainly, write_json
-from . import names
+from . import names, scratch
+from .folders import CharacterFolder
 from .journal import Transaction, recover
+from .workers import PhotoWorkers
 
 FORMAT = 1
 """Version of the library's files; a reader refuses a newer one."""
@@ -41,39 +45,13 @@ Listener = Callable[[frozenset[str]], None]
 """Is told the slugs of the characters that changed, after a change."""
 
 
-class CharacterFolder:
-    """Where the parts of one character lie."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.slug = path.name
-        self.file = path / "character.json"
-        self.images = path / "images"
-        self.rejected = path / "rejected"
-        self.originals = path / "originals"
-        self.records = path / "records"
-        self.loras = path / "loras"
-        self.measured = path / ".cache" / "measured"
-        self.thumbnails = path / ".cache" / "thumbnails"
-
-    def image(self, file: str, *, rejected: bool = False) -> Path:
-        """The working image `file`. Raises NAME_INVALID."""
-        return names.inside(self.rejected if rejected else self.images, file)
-
-    def find_image(self, file: str) -> Path | None:
-        """The working image wherever it is, or None. Raises NAME_INVALID."""
-        return next((path for r in (False, True) if (path := self.image(file, rejected=r)).is_file()), None)
-
-    def record(self, file: str) -> Path:
-        """The record of the photo `file`. Raises NAME_INVALID."""
-        return names.inside(self.records, f"{file}.json")
-
-
 class Library:
     """A library that is open. Reading needs no lock; changes go through `changing`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, loras: Path | None = None) -> None:
         self.root = root
+        self.loras = loras or root / "loras"
+        """Where trained LoRAs go: ComfyUI's folder, or one in the library."""
         self.characters = root / "characters"
         self.trash = root / "trash"
         self.undo = root / "undo"
@@ -81,23 +59,29 @@ class Library:
         self.index_file = root / "index.sqlite"
         self.models = root / "models"
         """Small models that look at photos; see report/faces.py."""
+        self.scratch = root / ".scratch"
+        self.workers = PhotoWorkers(self.models, self.scratch)
         self._journal = root / ".journal"
         self._lock = filelock.FileLock(root / ".lock", thread_local=False)
         self._thread = threading.RLock()
         self._listeners: list[Listener] = []
 
     @classmethod
-    def open(cls, root: Path) -> Library:
+    def open(cls, root: Path, *, loras: Path | None = None) -> Library:
         """Opens the library in the folder `root`, makes it if there is none, and finishes what was interrupted.
 
         A folder that can't be written to is opened for reading, if a library is there. Raises FOLDER_NOT_WRITABLE,
         LIBRARY_CORRUPT, LIBRARY_NEWER.
         """
-        library = cls(root.expanduser().absolute())
+        library = cls(root.expanduser().absolute(), loras)
         marker = library.root / "library.json"
         if not marker.exists():
-            with told_plainly(marker):
-                library.characters.mkdir(parents=True, exist_ok=True)
+            try:
+                with told_plainly(marker):
+                    library.characters.mkdir(parents=True, exist_ok=True)
+            except OSError as problem:
+                message = f"A library can't be made in {library.root}: {problem.strerror}."
+                raise IsengardError("FOLDER_NOT_WRITABLE", message) from problem
             write_json(marker, {"format": FORMAT})
         found = read_json(marker, "LIBRARY_CORRUPT")
         version = found.get("format") if isinstance(found, dict) else None
@@ -107,10 +91,20 @@ class Library:
             raise IsengardError(
                 "LIBRARY_NEWER", f"The library in {root} has format {version}; this version reads up to {FORMAT}."
             )
-        if library._unfinished():
-            with suppress(IsengardError), library._locked():
-                recover(library.root, library._journal)
+        library.tidy_up()
         return library
+
+    def tidy_up(self) -> None:
+        """Finishes what was interrupted, and clears away what processes left that are gone, as far as possible."""
+        left = scratch.forgotten(self.scratch)
+        if left or self._unfinished():
+            with suppress(IsengardError), self._locked():
+                recover(self.root, self._journal)
+                scratch.clear(left, self.has_lora)
+
+    def close(self) -> None:
+        """Ends the processes that look at photos; they start again when they are needed."""
+        self.workers.close()
 
     def folder(self, slug: str) -> CharacterFolder:
         """The folder of a character. Raises NAME_INVALID or CHARACTER_MISSING."""
@@ -126,6 +120,10 @@ class Library:
                 return sorted(e.name for e in entries if names.is_safe(e.name) and e.is_dir(follow_symlinks=False))
         except FileNotFoundError:
             return []
+
+    def has_lora(self, weights: Path) -> bool:
+        """Whether a file in the LoRA folder belongs to a character."""
+        return any(record.stem == weights.stem for record in self.characters.glob("*/loras/*.json"))
 
     @contextmanager
     def changing(self, *slugs: str) -> Iterator[Transaction]:

@@ -44,6 +44,23 @@ BREACHES = {
     ),
     "the library imports torch when called": ({"library/a.py": "def f():\n    import torch"}, "stays light"),
     "the server imports diffusers": ({"web/api/a.py": "from diffusers import FluxPipeline"}, "stays light"),
+    "a child's program is imported": (
+        {"library/a/b.py": "def f():\n    from .children import c", "library/a/children/c.py": "import torch"},
+        "started, never imported",
+    ),
+    "a child's program is imported by a string": (
+        {"library/a/b.py": "import_module('.children.c', __package__)", "library/a/children/c.py": "import torch"},
+        "started, never imported",
+    ),
+    "a child's program imports something of ours": (
+        {"library/a/children/c.py": "from ..b import d", "library/a/b.py": ""},
+        "stands alone",
+    ),
+    "a child's program is not exempt from safety": (
+        {"library/a/children/c.py": "a.from_pretrained(b, trust_remote_code=True)"},
+        "trust_remote_code",
+    ),
+    "a file called like children is no program": ({"library/a/my_children.py": "import torch"}, "stays light"),
     "the pack's import leads to torch": (
         {"__init__.py": "from .nodes import a", "nodes/a.py": "", "nodes/__init__.py": "from torch import nn"},
         "importing it imports torch",
@@ -84,6 +101,7 @@ GOOD = {
     "web/api/__init__.py": "from ...library import photos\nfrom ...trainer.job import Job\nfrom .. import standalone",
     "web/standalone.py": "from aiohttp import web",
     "library/photos.py": "from ..errors import KINDS\nfrom ..trainer import job",
+    "library/captions/children/florence2.py": "import torch\nfrom transformers import a",
     "trainer/__init__.py": "",
     "trainer/job.py": "import json, typing\nif typing.TYPE_CHECKING:\n    import numpy\nfrom . import states",
     "trainer/states.py": "from ..errors import KINDS",

@@ -23,7 +23,12 @@ FLOORS = {
 }
 DOORS = 4
 """The floor of `__init__`, `__main__`, the other modules at the root and cli/; bench/ stands above them."""
-PUBLIC = {"trainer": {"trainer.job", "trainer.presets", "trainer.plan", "trainer.supervisor"}}
+PUBLIC = {
+    "trainer": {
+        "trainer.hosted", "trainer.job", "trainer.mini", "trainer.pipelines", "trainer.plan", "trainer.presets",
+        "trainer.supervisor",
+    }
+}  # fmt: skip
 """What other rooms may take from a room."""
 HARMLESS = {"pickle.UnpicklingError", "pickle.PickleError"}
 HEAVY = {"torch", "torchvision", "diffusers", "transformers", "peft", "accelerate"}
@@ -38,7 +43,7 @@ def violations(texts: Mapping[str, str]) -> list[str]:
     sources = parse(texts)
     found = []
     for source in sources.values():
-        for rule in (_points_down, _relative, _knows_comfyui, _registry_only, _light, _environment, _safe):
+        for rule in (_points_down, _relative, _knows_comfyui, _registry_only, _light, _apart, _environment, _safe):
             found += [f"{source.path}:{line}: {problem}" for line, problem in rule(source)]
     return sorted([*found, *_cheap(sources), *_standard_library_only(sources)])
 
@@ -100,11 +105,24 @@ def _registry_only(source: Source) -> Found:
 
 
 def _light(source: Source) -> Found:
-    if source.room not in ("library", "web"):
+    if source.room not in ("library", "web") or _is_child(source.name):
         return
     for found in source.imports:
         if not found.ours and _top(found) in HEAVY:
             yield found.line, f"imports {found.target}: {source.room} stays light"
+
+
+def _apart(source: Source) -> Found:
+    """A module in a package `children` is a program for a process of its own."""
+    for found in source.imports:
+        if found.ours and _is_child(source.name):
+            yield found.line, f"imports {_shown(found)}: a child process's program stands alone"
+        elif found.ours and _is_child(found.target):
+            yield found.line, f"imports {found.target}: a child process's program is started, never imported"
+
+
+def _is_child(name: str) -> bool:
+    return "children" in name.split(".")
 
 
 def _environment(source: Source) -> Found:
@@ -149,7 +167,7 @@ def _unsafe_call(call: ast.Call) -> Iterator[str]:
 def _cheap(sources: Mapping[str, Source]) -> Iterator[str]:
     """Importing the pack, its nodes, the library or the server brings in none of the heavy packages, by no way."""
     for start in sources.values():
-        if start.name and start.room not in ("library", "nodes", "web"):
+        if (start.name and start.room not in ("library", "nodes", "web")) or _is_child(start.name):
             continue
         for name, way in reached(start, sources, lazily=False).items():
             for found in sources[name].imports:

@@ -1,0 +1,153 @@
+"""Captions of the library's photos: written, changed in bulk with a preview, and undone."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import IsengardError
+from ..files import read_json
+from ..media.captions import read_caption
+from . import names
+from .captions import edits, linter
+from .characters import get, now
+from .journal import Transaction
+from .photo_files import Key, by_character, existing
+from .store import Library
+
+KEPT_UNDOS = 50
+"""So many bulk changes can be undone; older ones are forgotten."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionChange:
+    """What a change does, or did, to one caption."""
+
+    character: str
+    file: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """A change that was made."""
+
+    undo: str
+    """For `undo`; empty if nothing changed."""
+    changes: tuple[CaptionChange, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undone:
+    """A change that was taken back."""
+
+    restored: tuple[Key, ...]
+    conflicts: tuple[Key, ...]
+    """Photos that are gone or whose caption was changed since: left as they are."""
+
+
+def preview(library: Library, keys: Iterable[Key], operation: edits.Operation) -> tuple[CaptionChange, ...]:
+    """What an operation would change. Raises PHOTO_MISSING, CAPTION_TOO_LONG and what `captions.edits` raises."""
+    changes = []
+    for slug, files in by_character(keys).items():
+        folder = library.folder(slug)
+        character = get(library, slug)
+        captions = {file: _present(existing(folder, file)) for file in files}
+        found = edits.apply(operation, captions, trigger=character.trigger_word, class_word=character.class_word)
+        changes += [
+            CaptionChange(character=slug, file=file, before=change.before, after=change.after)
+            for file, change in found.items()
+        ]
+    return tuple(changes)
+
+
+def change(library: Library, keys: Iterable[Key], operation: edits.Operation, *, label: str = "") -> Changed:
+    """Makes the change, on all photos or on none."""
+    chosen = list(keys)
+    with library.changing(*by_character(chosen)) as transaction:
+        changes = preview(library, chosen, operation)
+        return Changed(undo=_write(library, transaction, changes, label or operation.kind), changes=changes)
+
+
+def write(library: Library, captions: Mapping[Key, str], *, label: str = "captions") -> Changed:
+    """Gives photos new captions, on all or on none. Raises PHOTO_MISSING, CAPTION_TOO_LONG, CAPTION_UNREADABLE."""
+    with library.changing(*by_character(captions)) as transaction:
+        changes = []
+        for (slug, file), text in captions.items():
+            before = _present(existing(library.folder(slug), file))
+            after = edits.apply(edits.SetText(text=text), {file: before}, trigger="", class_word="").get(file)
+            if after is not None:
+                changes.append(CaptionChange(character=slug, file=file, before=before, after=after.after))
+        return Changed(undo=_write(library, transaction, changes, label), changes=tuple(changes))
+
+
+def undo(library: Library, undo_id: str) -> Undone:
+    """Takes a change back where the caption is still what the change made it. Raises UNDO_MISSING."""
+    path = names.inside(library.undo, f"{undo_id}.json")
+    try:
+        found = read_json(path, "LIBRARY_CORRUPT")["changes"]
+    except FileNotFoundError as problem:
+        raise IsengardError("UNDO_MISSING", "This change was undone already, or it is too long ago.") from problem
+    restored, conflicts = [], []
+    with library.changing(*{slug for slug, *_ in found}) as transaction:
+        for slug, file, before, after in found:
+            image = None
+            with suppress(IsengardError):
+                image = library.folder(slug).find_image(file)
+            if image is None or _present(image) != after:
+                conflicts.append((slug, file))
+                continue
+            _put(transaction, image, before)
+            restored.append((slug, file))
+        transaction.remove(path)
+    return Undone(restored=tuple(restored), conflicts=tuple(conflicts))
+
+
+def lint(library: Library, slug: str) -> linter.CaptionReport:
+    """What the captions of a character's accepted photos show."""
+    character = get(library, slug)
+    images = library.folder(slug).images
+    from . import query  # here, because it brings in the index
+
+    files = query.keys(library, query.Query(characters=(slug,), rejected=False))
+    captions = {file: _present(images / file) for _, file in files}
+    return linter.lint(captions, trigger=character.trigger_word, class_word=character.class_word)
+
+
+def _write(library: Library, transaction: Transaction, changes: Iterable[CaptionChange], label: str) -> str:
+    done: list[list[Any]] = []
+    written: set[Path] = set()
+    for item in changes:
+        image = existing(library.folder(item.character), item.file)
+        if image.with_suffix(".txt") not in written:  # two pictures may share a caption until they are taken in
+            _put(transaction, image, item.after)
+        written.add(image.with_suffix(".txt"))
+        done.append([item.character, item.file, item.before, item.after])
+    if not done:
+        return ""
+    undo_id = f"{now().replace(':', '').replace('+0000', 'Z')}-{secrets.token_hex(4)}"
+    transaction.write_json(library.undo / f"{undo_id}.json", {"label": label, "changes": done})
+    for old in sorted(library.undo.glob("*.json"))[: -KEPT_UNDOS + 1] if library.undo.is_dir() else []:
+        transaction.remove(old)
+    return undo_id
+
+
+def _put(transaction: Transaction, image: Path, text: str) -> None:
+    path = image.with_suffix(".txt")
+    if text:
+        transaction.write(path, text + "\n")
+    else:
+        transaction.remove(path)
+
+
+def _present(image: Path) -> str:
+    """The caption that is there; one that can't be read counts as none and is replaced by what is written."""
+    try:
+        return read_caption(image)
+    except IsengardError:
+        return ""

@@ -1,0 +1,1 @@
+"""Captions: edits of many at once, a linter, and what writes them."""

@@ -1,0 +1,23 @@
+"""Captioners: what describes photos. Found by name, imported when used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from ....errors import IsengardError
+from .interface import Captioner
+
+NAMES = {"plain": ".plain", "florence2": ".florence2"}
+"""Name → module, which has a function `captioner(model)`."""
+
+
+def load_captioner(name: str, model: Path | None = None) -> Captioner:
+    """The captioner of that name; `model` is the folder of its model, None looks where models usually are.
+
+    Raises CAPTIONER_UNKNOWN.
+    """
+    if name not in NAMES:
+        raise IsengardError("CAPTIONER_UNKNOWN", f"There is no captioner {name!r}; there are {', '.join(NAMES)}.")
+    captioner: Captioner = import_module(NAMES[name], __package__).captioner(model)
+    return captioner

@@ -1,0 +1,237 @@
+"""Lists of the gallery, quick with many thousand pictures: a SQLite file that can be deleted; all in it is read from
+files, again where a folder's or a file's time says that something changed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import log
+from ..errors import IsengardError
+from . import gallery, names
+from .gallery import Picture
+from .store import Library
+
+VERSION = 1
+"""Of the tables; another one is thrown away."""
+MOST = 500
+"""Pictures on a page."""
+_RECENT_NS = 2_000_000_000
+"""A folder that changed so shortly before it was looked at may change again within one tick of its clock."""
+_TABLES = f"""
+PRAGMA user_version = {VERSION};
+CREATE TABLE pictures (
+    id TEXT PRIMARY KEY, month TEXT, signature TEXT, created TEXT, characters TEXT, loras TEXT, words TEXT,
+    settings TEXT, problem TEXT
+);
+CREATE INDEX by_time ON pictures (created, id);
+CREATE TABLE months (name TEXT PRIMARY KEY, signature TEXT);
+"""
+_LOG = log.get("library.gallery")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """What to list. Everything that is given must hold."""
+
+    character: str = ""
+    """Slug."""
+    lora: str = ""
+    """Id."""
+    text: str = ""
+    """Words that all must stand in the prompt, in any order."""
+    cursor: str = ""
+    """Of the page before."""
+    limit: int = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Pictures, the newest first."""
+
+    pictures: tuple[Picture, ...]
+    cursor: str
+    """For the next page; empty on the last."""
+    total: int
+    """How many the filters let through."""
+    damaged: int
+    """How many in the gallery have a `problem`."""
+
+
+def search(library: Library, query: Query) -> Page:
+    """Answers a query, after a look whether files changed. Raises QUERY_INVALID."""
+    if not 1 <= query.limit <= MOST:
+        raise IsengardError("QUERY_INVALID", f"limit must be 1–{MOST}, got {query.limit}.")
+    where, values = _conditions(query)
+    at, place = ("(created, id) < (?, ?)", _decoded(query.cursor)) if query.cursor else ("1", [])
+    with _connected(library) as index:
+        _refresh(library, index)
+        total = index.execute(f"SELECT count(*) FROM pictures WHERE {where}", values).fetchone()[0]
+        damaged = index.execute("SELECT count(*) FROM pictures WHERE problem != ''").fetchone()[0]
+        rows = index.execute(
+            f"SELECT id, created, settings, problem FROM pictures WHERE {where} AND {at} "
+            "ORDER BY created DESC, id DESC LIMIT ?",
+            [*values, *place, query.limit + 1],
+        ).fetchall()
+    found = [Picture(id=row[0], created=row[1], settings=json.loads(row[2]), problem=row[3]) for row in rows]
+    more = len(found) > query.limit
+    found = found[: query.limit]
+    return Page(
+        pictures=tuple(found), cursor=_encoded(found[-1]) if more else "", total=int(total), damaged=int(damaged)
+    )
+
+
+def _conditions(query: Query) -> tuple[str, list[str]]:
+    conditions, values = ["1"], []
+    for column, given in (("characters", query.character), ("loras", query.lora)):
+        if given:
+            conditions.append(f"instr({column}, ?)")
+            values.append(f"|{given}|")
+    for word in names.folded(query.text.encode("utf-8", "replace").decode()).split():
+        conditions.append("instr(words, ?)")
+        values.append(word)
+    return " AND ".join(conditions), values
+
+
+def _refresh(library: Library, index: sqlite3.Connection) -> None:
+    """Reads again what changed since the last time, month by month."""
+    known = dict(index.execute("SELECT name, signature FROM months").fetchall())
+    there = {path.name: path for path in gallery.months(library)}
+    now = {name: _signature(path) for name, path in there.items()}
+    stale = [name for name in {*known, *now} if known.get(name) != now.get(name)]
+    if not stale:
+        return
+    index.execute("BEGIN IMMEDIATE")
+    for name in stale:
+        _refresh_month(index, name, there.get(name))
+        if name in now:
+            index.execute("INSERT OR REPLACE INTO months VALUES (?, ?)", (name, now[name]))
+        else:
+            index.execute("DELETE FROM months WHERE name = ?", (name,))
+    index.execute("COMMIT")
+
+
+def _refresh_month(index: sqlite3.Connection, name: str, path: Path | None) -> None:
+    known = dict(index.execute("SELECT id, signature FROM pictures WHERE month = ?", (name,)).fetchall())
+    found = _on_disk(path) if path else {}
+    index.executemany(
+        "DELETE FROM pictures WHERE id = ? AND month = ?", ((one, name) for one in known if one not in found)
+    )
+    for picture_id, signature in found.items():
+        if known.get(picture_id) != signature and path is not None:
+            try:
+                picture = gallery.read(path / f"{picture_id}.png")
+            except OSError:
+                continue  # it went this moment
+            index.execute(
+                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _row(picture, name, signature)
+            )
+
+
+def _row(picture: Picture, month: str, signature: str) -> tuple[str, ...]:
+    loras = [str(use["lora"]) for use in picture.loras if use.get("lora")]
+    words = f"{picture.prompt} {picture.settings.get('sent', '')}"
+    return (
+        picture.id,
+        month,
+        signature,
+        picture.created,
+        f"|{'|'.join(picture.characters)}|",
+        f"|{'|'.join(loras)}|",
+        names.folded(words),
+        json.dumps(picture.settings, ensure_ascii=False),
+        picture.problem,
+    )
+
+
+def _on_disk(path: Path) -> dict[str, str]:
+    """The pictures in a folder, each with a signature of its files' sizes and times."""
+    signs: dict[str, dict[str, str]] = {}
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                stem, dot, ending = entry.name.rpartition(".")
+                if dot and ending in ("png", "json") and names.is_safe(entry.name) and entry.is_file():
+                    found = entry.stat()
+                    signs.setdefault(stem, {})[ending] = f"{found.st_size}.{found.st_mtime_ns}"
+    except FileNotFoundError:
+        return {}
+    return {stem: f"{files['png']} {files.get('json', '')}" for stem, files in signs.items() if "png" in files}
+
+
+def _signature(path: Path) -> str:
+    """Changes when a file appears, goes or is replaced. Never the same twice for a folder that changed just now."""
+    mtime = path.stat().st_mtime_ns
+    moment = time.time_ns()
+    return f"{mtime} {moment}" if abs(moment - mtime) < _RECENT_NS else str(mtime)
+
+
+@contextmanager
+def _connected(library: Library) -> Iterator[sqlite3.Connection]:
+    path = library.root / "gallery.sqlite"
+    if not os.access(library.root, os.W_OK):
+        path = Path(":memory:")  # a library that can only be read
+    try:
+        connection = _open(path)
+    except sqlite3.Error as problem:
+        raise IsengardError("LIBRARY_BUSY", f"{path} can't be used: {problem}.") from problem
+    try:
+        yield connection
+    except sqlite3.DatabaseError as problem:
+        connection.close()
+        if not isinstance(problem, sqlite3.OperationalError) or "malformed" in str(problem):
+            _throw_away(path)
+        raise IsengardError("LIBRARY_BUSY", f"{path} can't be used: {problem}.", hint="Try again.") from problem
+    finally:
+        connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """The index, made if there is none, and made again if it is damaged or another version's."""
+    for _ in range(2):
+        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = OFF")  # can be made again
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                connection.executescript(f"BEGIN EXCLUSIVE;{_TABLES}COMMIT;")
+            if version in (0, VERSION):
+                return connection
+            connection.close()
+        except sqlite3.OperationalError:
+            made = connection.execute("PRAGMA user_version").fetchone()[0] == VERSION  # another process was faster
+            if made and not connection.in_transaction:
+                return connection
+            connection.close()
+            raise
+        except sqlite3.DatabaseError as problem:
+            connection.close()
+            _LOG.warning("the gallery's index is damaged and made again", problem=str(problem))
+        _throw_away(path)
+    raise sqlite3.DatabaseError("it can't be made again")
+
+
+def _throw_away(path: Path) -> None:
+    for ending in ("", "-journal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def _encoded(picture: Picture) -> str:
+    return base64.urlsafe_b64encode(json.dumps([picture.created, picture.id]).encode()).decode()
+
+
+def _decoded(cursor: str) -> list[str]:
+    try:
+        created, picture_id = json.loads(base64.urlsafe_b64decode(cursor))
+        if not (isinstance(created, str) and isinstance(picture_id, str)):
+            raise ValueError("it holds no texts")
+    except (ValueError, TypeError) as problem:
+        raise IsengardError("QUERY_INVALID", "cursor is none of ours.", hint="Begin with the first page.") from problem
+    return [created, picture_id]

@@ -1,0 +1,56 @@
+"""Guides: pictures that somebody gives to steer others by (poses, edges, a look). Kept for a month, listed nowhere."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from pathlib import Path
+
+from ..errors import IsengardError
+from ..files import told_plainly, written_aside
+from ..media.pixels import decode, flat_rgb
+from .store import Library
+
+LONGEST = 2048
+"""Pixels of the longest side that is kept; no model looks at more."""
+KEPT_SECONDS = 30 * 24 * 3600
+_ID = re.compile(r"guide-[0-9a-f]{16}")
+
+
+def add(library: Library, data: bytes) -> str:
+    """Keeps a picture: upright, sRGB, without notes. Returns its id.
+
+    Raises PHOTO_UNREADABLE for what is no picture whatever its name says, PHOTO_TOO_LARGE or PHOTO_TOO_SMALL.
+    """
+    from PIL import Image
+
+    image = flat_rgb(decode(data, Path("The picture")))[0]
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    guide = f"guide-{secrets.token_hex(8)}"
+    place = _folder(library) / f"{guide}.png"
+    with told_plainly(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    with written_aside(place) as aside:
+        Image.frombytes("RGB", image.size, image.tobytes()).save(aside, format="PNG")
+    clear(library)
+    return guide
+
+
+def path_of(library: Library, guide: str) -> Path:
+    """The guide's file. Raises GUIDE_MISSING."""
+    path = _folder(library) / f"{guide}.png"
+    if not _ID.fullmatch(guide) or not path.is_file():
+        raise IsengardError("GUIDE_MISSING", f"There is no guide {guide[:40]!r}.")
+    return path
+
+
+def clear(library: Library, older_than: float = KEPT_SECONDS) -> None:
+    """Removes guides that are older than so many seconds."""
+    for path in _folder(library).glob("guide-*.png"):
+        if time.time() - path.stat().st_mtime > older_than:
+            path.unlink(missing_ok=True)
+
+
+def _folder(library: Library) -> Path:
+    return library.root / "guides"

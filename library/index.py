@@ -1,0 +1,344 @@
+"""The index: a SQLite file that makes lists of photos quick. It can be deleted; everything in it is read from files.
+
+A photo's row carries a signature of the files it was read from (sizes and times). `refresh` compares the signatures of
+a character with the disk and reads again what differs; `refresh_changed` does so where folders changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import log, settings
+from ..errors import IsengardError
+from ..files import read_json
+from ..media.captions import read_caption
+from ..media.pictures import SUFFIXES
+from . import characters, names
+from .characters import Character
+from .folders import CharacterFolder
+from .records import Record, read_record
+from .report.findings import TRAINING_SIZE, Finding, photo_findings, set_findings
+from .report.measures import Measures
+from .store import Library
+
+VERSION = 1
+"""Of the tables; another one is thrown away."""
+_RECENT_NS = 2_000_000_000
+"""A folder that changed so shortly before it was looked at may change again within one tick of its clock."""
+_TABLES = f"""
+PRAGMA user_version = {VERSION};
+CREATE TABLE photos (
+    slug TEXT, file TEXT, signature TEXT, rejected INTEGER, state TEXT, title TEXT, caption TEXT, words TEXT,
+    has_trigger INTEGER, width INTEGER, height INTEGER, pixels INTEGER, bytes INTEGER, added TEXT, taken TEXT,
+    severity INTEGER, findings TEXT, measures TEXT, record TEXT, note TEXT,
+    PRIMARY KEY (slug, file)
+);
+CREATE TABLE findings (slug TEXT, file TEXT, code TEXT, level TEXT, PRIMARY KEY (slug, file, code));
+CREATE INDEX findings_by_code ON findings (code, level);
+CREATE TABLE folders (slug TEXT PRIMARY KEY, signature TEXT);
+"""
+_COLUMNS = (
+    "slug", "file", "signature", "rejected", "state", "title", "caption", "words", "has_trigger", "width", "height",
+    "pixels", "bytes", "added", "taken", "severity", "findings", "measures", "record", "note",
+)  # fmt: skip
+_SEVERITY = {"reject": 3, "warn": 2, "info": 1}
+_LOG = log.get("library.index")
+
+
+class IndexDamagedError(Exception):
+    """The index turned out to be damaged and was thrown away: ask again, and it is made anew."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A photo's files on the disk."""
+
+    path: Path
+    rejected: bool
+    size: int
+    mtime: int
+    signature: str
+
+
+@contextmanager
+def connected(library: Library) -> Iterator[sqlite3.Connection]:
+    """The index, made if there is none or it is damaged. What is written in the block is there when it ends."""
+    path = _file(library)
+    connection = _open(path)
+    try:
+        with connection:
+            yield connection
+    except sqlite3.DatabaseError as problem:
+        if isinstance(problem, sqlite3.OperationalError) and "malformed" not in str(problem):
+            raise IsengardError(
+                "LIBRARY_BUSY", f"The index {library.index_file} can't be used: {problem}."
+            ) from problem
+        _throw_away(library.index_file)
+        raise IsengardError(
+            "LIBRARY_BUSY", f"The index {path} was damaged and is made again.", hint="Try again."
+        ) from problem
+    finally:
+        connection.close()
+
+
+def refresh_changed(library: Library) -> list[str]:
+    """Brings the characters up to date whose folders changed since they were last read. Returns their slugs."""
+    slugs = library.slugs()
+    with connected(library) as index:
+        known = dict(index.execute("SELECT slug, signature FROM folders").fetchall())
+    gone = sorted(set(known) - set(slugs))
+    stale = [slug for slug in slugs if known.get(slug) != _folder_signature(CharacterFolder(library.characters / slug))]
+    for slug in (*stale, *gone):
+        refresh(library, slug)
+    return [*stale, *gone]
+
+
+def refresh(library: Library, slug: str) -> bool:
+    """Brings one character up to date, file by file. Returns whether anything differed."""
+    folder = CharacterFolder(library.characters / slug)
+    signature = _folder_signature(folder)
+    known_as, usable = _character(library, slug)
+    trigger, size = (known_as.trigger_word, known_as.training_size) if known_as else ("", TRAINING_SIZE)
+    found = _on_disk(folder, f"{trigger} {size}") if usable else {}
+    with connected(library) as index:
+        index.execute("BEGIN IMMEDIATE")
+        rows = index.execute("SELECT file, signature FROM photos WHERE slug = ?", (slug,)).fetchall()
+        known: dict[str, str] = dict(rows)
+        gone = [(slug, file) for file in known if file not in found]
+        changed = [file for file, item in found.items() if known.get(file) != item.signature]
+        index.executemany("DELETE FROM photos WHERE slug = ? AND file = ?", gone)
+        index.executemany(
+            "DELETE FROM findings WHERE slug = ? AND file = ?", [*gone, *((slug, file) for file in changed)]
+        )
+        marks = ", ".join("?" for _ in _COLUMNS)
+        index.executemany(
+            f"INSERT OR REPLACE INTO photos ({', '.join(_COLUMNS)}) VALUES ({marks})",
+            (_row(folder, file, found[file], trigger) for file in changed),
+        )
+        if gone or changed:
+            _judge(index, slug, size)
+        if usable:
+            index.execute("INSERT OR REPLACE INTO folders VALUES (?, ?)", (slug, signature))
+        else:
+            index.execute("DELETE FROM folders WHERE slug = ?", (slug,))
+    return bool(gone or changed)
+
+
+def measures_of(row: Mapping[str, Any]) -> Measures | None:
+    """What was measured of a photo, from its row."""
+    return Measures.from_dict(json.loads(row["measures"])) if row["measures"] else None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    for attempt in (1, 2):
+        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA synchronous = OFF")  # can be made again
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == VERSION:
+                return connection
+            if version:
+                connection.close()
+                _throw_away(path)
+                continue
+            _make_tables(connection)
+            return connection
+        except sqlite3.DatabaseError as problem:
+            connection.close()
+            if attempt == 2 or isinstance(problem, sqlite3.OperationalError):
+                raise IsengardError("LIBRARY_BUSY", f"The index {path} can't be used: {problem}.") from problem
+            _LOG.warning("index_damaged", path=str(path), problem=str(problem))
+            _throw_away(path)
+    raise AssertionError("the second attempt returns or raises")
+
+
+def _file(library: Library) -> Path:
+    """Where the index is: in a private folder for temporary files if the library is one that can only be read."""
+    if os.access(library.root, os.W_OK):
+        return library.index_file
+    user = str(os.getuid()) if hasattr(os, "getuid") else "user"
+    private = Path(tempfile.gettempdir()) / f"isengard-{user}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    return private / f"{hashlib.sha256(str(library.root).encode()).hexdigest()[:16]}.sqlite"
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(f"BEGIN EXCLUSIVE;{_TABLES}COMMIT;")
+    except sqlite3.OperationalError:
+        if connection.in_transaction:
+            connection.rollback()
+        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:  # else another process was faster
+            raise
+
+
+def _throw_away(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def _character(library: Library, slug: str) -> tuple[Character | None, bool]:
+    """The character, if its file is sound, and whether there is one at all."""
+    try:
+        return characters.get(library, slug), True
+    except IsengardError as problem:
+        return None, problem.code not in ("CHARACTER_MISSING", "NAME_INVALID")
+
+
+def _folder_signature(folder: CharacterFolder) -> str:
+    """Changes when a file appears, goes or is replaced. Never the same twice for a folder that changed just now."""
+    parts = [settings.default_family()]  # photos are judged by its size
+    newest = 0
+    for path in (folder.file, folder.images, folder.rejected, folder.records, folder.measured):
+        try:
+            mtime = path.stat().st_mtime_ns
+        except OSError:
+            mtime = 0
+        newest = max(newest, mtime)
+        parts.append(str(mtime))
+    moment = time.time_ns()
+    if abs(moment - newest) < _RECENT_NS:
+        parts.append(str(moment))
+    return " ".join(parts)
+
+
+def _on_disk(folder: CharacterFolder, judged_by: str) -> dict[str, _Found]:
+    records = _stats(folder.records)
+    measured = _stats(folder.measured)
+    found: dict[str, _Found] = {}
+    for place, rejected in ((folder.rejected, True), (folder.images, False)):
+        files = _stats(place)
+        for name, (size, mtime) in files.items():
+            if Path(name).suffix.lower() not in SUFFIXES or not names.is_safe(name):
+                continue
+            sides = (
+                files.get(f"{Path(name).stem}.txt"),
+                records.get(f"{name}.json"),
+                measured.get(f"{name}.json"),
+            )
+            signature = f"{rejected} {size} {mtime} {sides} {judged_by}"
+            found[name] = _Found(place / name, rejected, size, mtime, signature)
+    return found
+
+
+def _stats(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file in a folder."""
+    found = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    stat = entry.stat(follow_symlinks=False)
+                    found[entry.name] = (stat.st_size, stat.st_mtime_ns)
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def _row(folder: CharacterFolder, file: str, found: _Found, trigger: str) -> tuple[Any, ...]:
+    notes = []
+    caption = ""
+    try:
+        caption = read_caption(found.path)
+    except IsengardError as problem:
+        notes.append(problem.message)
+    record, state = _record(folder, file, found, notes)
+    measures = _measures(folder, file, record) if record and state == "ok" else None
+    source = (record.source if record else None) or {}
+    title = record.title if record else file
+    return (
+        folder.slug,
+        file,
+        found.signature,
+        int(found.rejected),
+        state if measures or state != "ok" else "unmeasured",
+        title,
+        caption,
+        f"{caption}\n{title}\n{file}".casefold(),
+        int(bool(trigger) and trigger.casefold() in caption.casefold()),
+        measures.width if measures else 0,
+        measures.height if measures else 0,
+        measures.width * measures.height if measures else 0,
+        found.size,
+        record.added if record else "",
+        source.get("taken") or "",
+        0,
+        "[]",
+        json.dumps(measures.as_dict()) if measures else "",
+        json.dumps(record.as_dict()) if record else "",
+        " ".join([*notes, *([record.note] if record and record.note else [])]),
+    )
+
+
+def _record(folder: CharacterFolder, file: str, found: _Found, notes: list[str]) -> tuple[Record | None, str]:
+    """A photo's record, and its state: ok, new (put there by hand), changed (by hand) or damaged (its record is)."""
+    try:
+        record = read_record(folder, file)
+    except IsengardError as problem:
+        notes.append(problem.message)
+        return None, "damaged"
+    if record is None:
+        return None, "new"
+    if (found.size, found.mtime) == (record.size, record.mtime):
+        return record, "ok"
+    same = hashlib.sha256(found.path.read_bytes()).hexdigest() == record.working
+    return record, "ok" if same else "changed"
+
+
+def _measures(folder: CharacterFolder, file: str, record: Record) -> Measures | None:
+    """What was measured of the working image that is there now; None if it must be measured again."""
+    try:
+        found = read_json(folder.measured / f"{file}.json")
+        return Measures.from_dict(found["measures"]) if found["working"] == record.working else None
+    except (IsengardError, OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _judge(index: sqlite3.Connection, slug: str, size: int) -> None:
+    """Finds again what the set as a whole shows; a rejected photo is judged by itself and no twin of others."""
+    rows = index.execute(
+        "SELECT file, rejected, measures, record, findings FROM photos WHERE slug = ?", (slug,)
+    ).fetchall()
+    measures = {row["file"]: known for row in rows if (known := measures_of(row)) is not None}
+    kept = {row["file"]: frozenset(json.loads(row["record"])["kept"]) for row in rows if row["record"]}
+    judged: dict[str, Sequence[Finding]] = dict(
+        set_findings(
+            {row["file"]: measures[row["file"]] for row in rows if row["file"] in measures and not row["rejected"]},
+            kept,
+            resolution=size,
+        )
+    )
+    for row in rows:
+        file = row["file"]
+        if row["rejected"] and file in measures:
+            judged[file] = photo_findings(measures[file], kept=kept.get(file, frozenset()), resolution=size)
+        found = judged.get(file, [])
+        text = json.dumps([finding.as_dict() for finding in found], ensure_ascii=False)
+        if text == row["findings"]:
+            continue
+        severity = max((_SEVERITY.get(finding.level, 0) for finding in found), default=0)
+        index.execute(
+            "UPDATE photos SET findings = ?, severity = ? WHERE slug = ? AND file = ?", (text, severity, slug, file)
+        )
+        index.execute("DELETE FROM findings WHERE slug = ? AND file = ?", (slug, file))
+        index.executemany(
+            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?)",
+            [(slug, file, finding.code, finding.level) for finding in found],
+        )
+
+
+def version_of(row: sqlite3.Row) -> str:
+    """Names this version of a photo."""
+    return hashlib.sha256(f"{row['signature']} {row['findings']}".encode()).hexdigest()[:16]

@@ -1,0 +1,135 @@
+"""A job's log, read like a window onto a large file: filtered, from its end or onwards from a place, never whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import IsengardError
+from ..trainer.job import JobFolder
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+_CHUNK = 1 << 18
+_MOST_LINE = 1 << 20
+"""Of a longer line only the beginning is looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogQuery:
+    """What to show. Everything that is given must hold."""
+
+    level: str = "debug"
+    """This one and worse."""
+    text: str = ""
+    """Must stand somewhere in the line, whatever its case."""
+    since: str = ""
+    """ISO time, inclusive."""
+    until: str = ""
+    """ISO time, exclusive."""
+    limit: int = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPage:
+    """Lines in the order in which they were written."""
+
+    lines: list[dict[str, Any]]
+    cursor: str
+    """Behind the last line that was looked at: reading goes on from here, also when more is written."""
+    more: bool
+    """Whether more lines may follow at once."""
+
+
+def files_of(job: JobFolder) -> list[Path]:
+    """The log and those that were rotated away, the oldest first."""
+    numbered = [job.log_file.with_name(f"{job.log_file.name}.{number}") for number in range(9, 0, -1)]
+    return [path for path in (*numbered, job.log_file) if path.is_file()]
+
+
+def tail(job: JobFolder, query: LogQuery) -> LogPage:
+    """The last lines that fit, at most `query.limit`."""
+    files = files_of(job)
+    found: list[dict[str, Any]] = []
+    cursor = _cursor(files[-1], _whole_lines(files[-1])) if files else ""
+    for path in reversed(files):
+        for line in _backwards(path):
+            entry = _fitting(line, query)
+            if entry is not None:
+                found.append(entry)
+                if len(found) == query.limit:
+                    return LogPage(lines=found[::-1], cursor=cursor, more=False)
+    return LogPage(lines=found[::-1], cursor=cursor, more=False)
+
+
+def read_on(job: JobFolder, query: LogQuery, cursor: str = "") -> LogPage:
+    """Lines from a place on, or from the beginning. Raises REQUEST_INVALID for a cursor that is none."""
+    files = files_of(job)
+    offset = 0
+    if cursor:
+        number, _, place = cursor.partition("-")
+        if not (number.isdecimal() and place.isdecimal() and len(cursor) < 60):
+            raise IsengardError("REQUEST_INVALID", f"cursor: {cursor[:40]!r} is not one of ours.")
+        at = next((index for index, path in enumerate(files) if path.stat().st_ino == int(number)), None)
+        files, offset = (files[at:], int(place)) if at is not None else (files, 0)
+    found: list[dict[str, Any]] = []
+    for path in files:
+        with path.open("rb") as stream:
+            stream.seek(offset)
+            while line := stream.readline(_MOST_LINE):
+                if not line.endswith(b"\n") and len(line) < _MOST_LINE:
+                    break  # still being written
+                offset += len(line)
+                entry = _fitting(line, query)
+                if entry is not None:
+                    found.append(entry)
+                    if len(found) == query.limit:
+                        return LogPage(lines=found, cursor=_cursor(path, offset), more=True)
+        cursor, offset = _cursor(path, offset), 0
+    return LogPage(lines=found, cursor=cursor, more=False)
+
+
+def _whole_lines(path: Path) -> int:
+    """Bytes up to the end of the last line that is complete."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - _MOST_LINE))
+        return size - len(stream.read().rpartition(b"\n")[2])
+
+
+def _backwards(path: Path) -> Iterator[bytes]:
+    """The lines of a file from its last to its first."""
+    with path.open("rb") as stream:
+        position = stream.seek(0, 2)
+        rest = b""
+        while position > 0:
+            size = min(_CHUNK, position)
+            position -= size
+            stream.seek(position)
+            parts = (stream.read(size) + rest).split(b"\n")
+            rest = parts[0][-_MOST_LINE:]
+            yield from (part for part in reversed(parts[1:]) if part)
+        if rest:
+            yield rest
+
+
+def _fitting(line: bytes, query: LogQuery) -> dict[str, Any] | None:
+    if query.text and query.text.casefold() not in line.decode("utf-8", "replace").casefold():
+        return None
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict):
+        entry = {"message": line.decode("utf-8", "replace").strip()[:2000], "level": "info", "timestamp": ""}
+    level, moment = str(entry.get("level", "info")), str(entry.get("timestamp", ""))
+    worse = LEVELS.index(level) if level in LEVELS else 1
+    fits = worse >= LEVELS.index(query.level)
+    fits = fits and (not query.since or moment >= query.since) and (not query.until or moment < query.until)
+    return entry if fits else None
+
+
+def _cursor(path: Path, offset: int) -> str:
+    return f"{path.stat().st_ino}-{offset}"

@@ -1,0 +1,318 @@
+"""Jobs of the library: job folders made from a character's photos, listed, changed, deleted; done ones give a LoRA.
+
+Beside what a job folder holds, `origin.json` says whose it is. `python . train` does not need it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import shutil
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from .. import log
+from ..errors import IsengardError
+from ..files import replace, sync, told_plainly, write_json
+from ..trainer.job import ACTIVE, RESUMABLE, JobFolder, JobState, TrainingConfig
+from ..trainer.plan import change_config, check_base, make_job, train_again
+from . import loras, names, pace, trash
+from .job_files import FORMAT, ORIGIN, add_to_origin, checkpoints, describe, finished_lora, identity, read_origin, told
+from .plans import OWN, Wish, config_for, make_plan
+from .store import Library
+
+_MAKING = ".making"
+_LOG = log.get("library.jobs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job as lists show it."""
+
+    id: str
+    """Name of its folder."""
+    folder: JobFolder
+    state: JobState
+    config: TrainingConfig
+    photos: int
+    character: str = ""
+    """Slug; empty for a job that was made elsewhere and put here."""
+    lora: str = ""
+    """Id of the LoRA that came of it."""
+    warnings: tuple[str, ...] = ()
+    plan: Mapping[str, Any] | None = None
+    """What was foreseen when it was made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a wish led to."""
+
+    job: Job
+    known: bool
+    """The very same training was there already: `job` is that one."""
+
+
+class Jobs:
+    """Reads when asked; what did not change on the disk is not read again."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._read: dict[str, tuple[tuple[int, ...], Job]] = {}
+        self._turn = threading.Lock()
+
+    def path(self, job_id: str) -> Path:
+        """Where a job of that id is, if there is one. Raises NAME_INVALID."""
+        return names.inside(self._library.jobs, job_id)
+
+    def folder(self, job_id: str) -> JobFolder:
+        """The job's folder. Raises NAME_INVALID, JOB_MISSING."""
+        path = self.path(job_id)
+        if not (path / "config.json").is_file():
+            raise IsengardError(
+                "JOB_MISSING", f"There is no job {names.shown(job_id)}.", hint="Look at the list of jobs."
+            )
+        return JobFolder(path)
+
+    def get(self, job_id: str) -> Job:
+        """One job. Raises NAME_INVALID, JOB_MISSING, JOB_CORRUPT, CONFIG_UNREADABLE."""
+        folder = self.folder(job_id)
+        stamp = tuple(
+            stamp for file in (folder.state_file, folder.config_file, folder.path / ORIGIN) for stamp in _stamp(file)
+        )
+        with self._turn:
+            known = self._read.get(job_id)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        origin = read_origin(folder)
+        job = Job(
+            id=job_id,
+            folder=folder,
+            state=folder.state(),
+            config=folder.config(),
+            photos=origin.get("photos") or len(folder.dataset()),
+            character=str(origin.get("character", "")),
+            lora=str(origin.get("lora") or ""),
+            warnings=tuple(origin.get("warnings", ())),
+            plan=origin.get("plan"),
+        )
+        with self._turn:
+            self._read[job_id] = (stamp, job)
+        return job
+
+    def ids(self) -> list[str]:
+        """All job folders, damaged ones too."""
+        try:
+            found = [path for path in self._library.jobs.iterdir() if names.is_safe(path.name)]
+        except FileNotFoundError:
+            return []
+        return sorted(path.name for path in found if (path / "config.json").is_file())
+
+    def all(self) -> tuple[list[Job], list[tuple[str, IsengardError]]]:
+        """All jobs, the latest first, and those that can't be read with their errors."""
+        found, broken = [], []
+        for job_id in self.ids():
+            try:
+                found.append(self.get(job_id))
+            except IsengardError as problem:
+                if problem.code != "JOB_MISSING":  # deleted while we looked
+                    broken.append((job_id, problem))
+        found.sort(key=lambda job: (job.state.created, job.id), reverse=True)
+        return found, broken
+
+    def create(self, wish: Wish, *, again: bool = False, correlation_id: str = "") -> Made:
+        """Makes a job of a character's photos, queued. Without `again` a training that gives the same LoRA is found.
+
+        Raises what stands in the way, the first obstacle with all in `details["obstacles"]`, and what `make_job` does.
+        """
+        plan = make_plan(self._library, wish)
+        if plan.obstacles:
+            raise _in_the_way(plan.obstacles)
+        character = plan.character
+        with self._made_aside(character.id) as (aside, job_id):
+            made = make_job(
+                aside,
+                lambda photos: config_for(character, wish, photos),
+                self._library.folder(character.id).images,
+                correlation_id=correlation_id,
+            )
+            if not again and (twin := self._twin(character.id, made.job)) is not None:
+                return Made(job=twin, known=True)
+            origin = {"character": character.id, "warnings": list(made.warnings), "plan": describe(plan)}
+            self._put(aside, job_id, origin)
+        return Made(job=self.get(job_id), known=False)
+
+    def train_again(self, job_id: str, changes: Mapping[str, Any], *, correlation_id: str = "") -> Job:
+        """A new job with photos and cache of another and some other settings. Raises CONFIG_INVALID, DISK_FULL."""
+        _check_changes(changes)
+        old = self.get(job_id)
+        slug = old.character or "job"
+        with self._made_aside(slug) as (aside, new_id):
+            train_again(old.folder, aside, dict(changes), correlation_id=correlation_id)
+            self._put(aside, new_id, {"character": old.character, "again": job_id, "plan": old.plan})
+        return self.get(new_id)
+
+    def on_transformer(self, job_id: str, transformer: Path, *, correlation_id: str = "") -> Job:
+        """The same training on another file of its base model: the job itself if nothing was trained yet, else one that
+        is there already, else a new one. Raises MODEL_MISSING and what else keeps a file from being trained on."""
+        job = self.get(job_id)
+        if job.config.base.transformer and Path(job.config.base.transformer) == transformer:
+            return job
+        base = dataclasses.replace(job.config.base, transformer=str(transformer))
+        check_base(job.config.family, base, encoders=False)
+        config = job.config.replace(base=asdict(base))
+        if (twin := self._twin(job.character, job.folder, config)) is not None:
+            return twin
+        if job.state.state == "queued" and not checkpoints(job.folder):
+            change_config(job.folder, {"base": asdict(base)})
+            return self.get(job_id)
+        with self._made_aside(job.character or "job") as (aside, new_id):
+            train_again(job.folder, aside, {"base": asdict(base)}, correlation_id=correlation_id)
+            self._put(aside, new_id, {"character": job.character, "again": job_id, "plan": job.plan})
+        return self.get(new_id)
+
+    def change(self, job_id: str, changes: Mapping[str, Any]) -> Job:
+        """Changes settings of a job that no process works on. Raises JOB_LOCKED, JOB_FINISHED, CONFIG_INVALID."""
+        _check_changes(changes)
+        config = change_config(self.folder(job_id), dict(changes))
+        with self.folder(job_id).writer() as writer:
+            if writer.state.steps != config.steps:
+                writer.plan_steps(config.steps)
+        return self.get(job_id)
+
+    def delete(self, job_id: str) -> trash.Entry:
+        """Puts a job into the trash; its LoRA stays. Raises JOB_LOCKED for one that is being trained."""
+        folder = self.folder(job_id)
+        if (owner := folder.owner()) is not None:
+            raise IsengardError(
+                "JOB_LOCKED", f"The job is being trained by process {owner.pid}.", hint="Cancel it first."
+            )
+        try:
+            job = self.get(job_id)
+            label, slug = f"Training of {job.config.name}", job.character
+        except IsengardError:
+            label, slug = f"Training {job_id}", ""
+        entry = trash.new_entry("job", label, slug)
+        with self._library.changing() as change:
+            trash.throw_away(self._library, change, entry, [folder.path])
+        with self._turn:
+            self._read.pop(job_id, None)
+        return entry
+
+    def finish(self, job_id: str) -> str:
+        """Registers the LoRA of a job that is done with its character, once, and notes its pace. Returns its id."""
+        job = self.get(job_id)
+        if job.state.state != "done" or job.lora or not job.character:
+            return job.lora
+        pace.remember(self._library, job.folder)
+        lora = self._register(job, finished_lora(job.folder), job.config.steps)
+        add_to_origin(job.folder, lora=lora.id)
+        return lora.id
+
+    def keep_checkpoint(self, job_id: str, step: int) -> loras.Lora:
+        """Registers a checkpoint's LoRA with the job's character. Raises CHECKPOINT_MISSING, CHARACTER_MISSING."""
+        job = self.get(job_id)
+        found = checkpoints(job.folder).get(step)
+        if found is None:
+            raise IsengardError("CHECKPOINT_MISSING", f"The job has no checkpoint of step {step}.")
+        return self._register(job, found, step)
+
+    def tidy(self) -> None:
+        """After a start: clears what a killed process left, marks jobs whose process is gone, registers LoRAs."""
+        shutil.rmtree(self._library.jobs / _MAKING, ignore_errors=True)
+        for job in self.all()[0]:
+            try:
+                self.mark_gone(job.id)
+                if job.state.state == "done" and job.character and not job.lora:
+                    self.finish(job.id)
+            except IsengardError as problem:
+                _LOG.warning("a job could not be looked after", job=job.id, code=problem.code, problem=problem.message)
+
+    def mark_all_gone(self, but: str) -> None:
+        """`mark_gone` for all jobs but one, whose supervisor will say more."""
+        for job in self.all()[0]:
+            if job.id != but and job.state.state in ACTIVE:
+                self.mark_gone(job.id)
+
+    def mark_gone(self, job_id: str) -> bool:
+        """Says that a job is interrupted, if its state says that it runs and no process works on it."""
+        job = self.get(job_id)
+        if job.state.state not in ACTIVE or job.folder.owner() is not None:
+            return False
+        return job.folder.mark_interrupted("the program that trained it is gone")
+
+    def _register(self, job: Job, file: Path, step: int) -> loras.Lora:
+        return loras.register(
+            self._library,
+            job.character,
+            file,
+            job=job.id,
+            step=step,
+            family=job.config.family,
+            trigger_word=job.config.trigger_word,
+            base={part: path for part, path in asdict(job.config.base).items() if path},
+        )
+
+    def _twin(self, slug: str, new: JobFolder, config: TrainingConfig | None = None) -> Job | None:
+        """A job that gives the same LoRA: the furthest of those that weren't given up. `config` in place of its own."""
+        wanted = identity(new, config)
+        order = ("done", *ACTIVE, "queued", *RESUMABLE)
+        found = [job for job in self.all()[0] if job.character == slug and identity(job.folder) == wanted]
+        return min(found, key=lambda job: order.index(job.state.state), default=None)
+
+    def _made_aside(self, slug: str) -> _Aside:
+        moment = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+        job_id = f"{slug[:40]}-{moment}-{secrets.token_hex(2)}"
+        return _Aside(self._library.jobs / _MAKING, job_id)
+
+    def _put(self, aside: Path, job_id: str, origin: dict[str, Any]) -> None:
+        """Gives a new job its place: it appears whole, with its origin."""
+        folder = JobFolder(aside)
+        write_json(aside / ORIGIN, {"format": FORMAT, **origin, "photos": len(folder.dataset())})
+        with told_plainly(aside):
+            replace(aside, self._library.jobs / job_id)
+            sync(self._library.jobs)
+
+
+class _Aside:
+    """A place to make a job in, gone afterwards whatever happens."""
+
+    def __init__(self, making: Path, job_id: str) -> None:
+        self._path, self._id = making / job_id, job_id
+
+    def __enter__(self) -> tuple[Path, str]:
+        with told_plainly(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        return self._path, self._id
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _in_the_way(obstacles: tuple[IsengardError, ...]) -> IsengardError:
+    first = obstacles[0]
+    return IsengardError(
+        first.code,
+        first.message,
+        hint=first.hint,
+        **{**first.details, "obstacles": [told(item) for item in obstacles]},
+    )
+
+
+def _check_changes(changes: Mapping[str, Any]) -> None:
+    fixed = [name for name in OWN if name in changes]
+    if fixed:
+        problems = [f"{name} can't be changed in a job." for name in fixed]
+        raise IsengardError("CONFIG_INVALID", " ".join(problems), problems=problems)
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    try:
+        found = file.stat()
+        return found.st_mtime_ns, found.st_ino, found.st_size
+    except OSError:
+        return 0, 0, 0

@@ -1,0 +1,149 @@
+"""The files that make up a photo, and how they are put, moved and copied together."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import IsengardError
+from ..media.pictures import SUFFIXES
+from . import names
+from .folders import CharacterFolder
+from .journal import Transaction
+from .records import Record, read_record
+
+Key = tuple[str, str]
+"""A photo: the character's slug and the file's name."""
+
+
+def existing(folder: CharacterFolder, file: str) -> Path:
+    """Where a photo's working image is. Raises PHOTO_MISSING, NAME_INVALID."""
+    path = folder.find_image(file)
+    if path is None:
+        raise IsengardError("PHOTO_MISSING", f"{folder.slug} has no photo {names.shown(file)}.")
+    return path
+
+
+def record_of(folder: CharacterFolder, file: str) -> Record:
+    """The record of a photo that has been taken in. Raises PHOTO_MISSING, PHOTO_NEW."""
+    existing(folder, file)
+    record = read_record(folder, file)
+    if record is None:
+        raise IsengardError(
+            "PHOTO_NEW", f"{names.shown(file)} was put into the folder by hand and is not taken in yet."
+        )
+    return record
+
+
+def stems(folder: CharacterFolder) -> set[str]:
+    """The names, without endings and folded, that photos of a character use or have used for a file."""
+    found = set()
+    for place in (folder.images, folder.rejected, folder.originals):
+        found |= stems_of(place)
+    found |= {names.folded(Path(Path(name).stem).stem) for name in _listed(folder.records)}
+    return found
+
+
+def stems_of(folder: Path) -> set[str]:
+    """The names of a folder's files without endings, folded."""
+    return {names.folded(Path(name).stem) for name in _listed(folder)}
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - only names are wanted, of thousands
+    except FileNotFoundError:
+        return []
+
+
+def parts(folder: CharacterFolder, path: Path, record: Record | None) -> list[Path]:
+    """All files of a photo whose working image is at `path`, for those who move or delete it whole."""
+    file = path.name
+    found = [path, *([] if shares_caption(path) else [path.with_suffix(".txt")]), folder.record(file)]
+    if record and record.original:
+        found.append(names.inside(folder.originals, record.original))
+    found += [folder.measured / f"{file}.json", folder.thumbnails / f"{file}.webp"]
+    return [part for part in found if part.is_file()]
+
+
+def by_character(keys: Iterable[Key]) -> dict[str, list[str]]:
+    """The photos' names by character, each once."""
+    groups: dict[str, list[str]] = {}
+    for slug, file in keys:
+        files = groups.setdefault(slug, [])
+        if file not in files:
+            files.append(file)
+    return groups
+
+
+def put_working(
+    change: Transaction, folder: CharacterFolder, path: Path, record: Record, found: dict[str, Any], out: Path
+) -> None:
+    """Puts a working image that a worker made, its record and what can be made again into a change."""
+    put_derived(change, folder, path.name, found, out)
+    written = (out / "working").stat()
+    record = replace(record, working=found["working"], size=written.st_size, mtime=written.st_mtime_ns)
+    change.write_json(folder.record(path.name), record.as_dict())
+    change.put(out / "working", path)
+
+
+def put_derived(change: Transaction, folder: CharacterFolder, file: str, found: dict[str, Any], out: Path) -> None:
+    """Puts a photo's measurements and thumbnail into a change."""
+    measured = {"working": found["working"], "measures": found["measures"]}
+    change.write_json(folder.measured / f"{file}.json", measured, lasting=False)
+    change.put(out / "thumbnail", folder.thumbnails / f"{file}.webp", lasting=False)
+
+
+def move_with_caption(change: Transaction, path: Path, target: Path) -> None:
+    """Adds to a change that a working image goes to `target`, its caption with it."""
+    change.move(path, target)
+    caption, place = path.with_suffix(".txt"), target.with_suffix(".txt")
+    if not caption.is_file():
+        return
+    _send(change, caption, place, copy=True)
+    if not shares_caption(path):
+        change.remove(caption)
+
+
+def transfer(
+    change: Transaction, folder: CharacterFolder, there: CharacterFolder, path: Path, new: str, *, copy: bool
+) -> None:
+    """Adds to a change that the photo at `path` goes to another character's folder, whole, under the name `new`."""
+    record = read_record(folder, path.name)
+    if record and record.original:
+        original = f"{Path(new).stem}{Path(record.original).suffix}"
+        _send(change, names.inside(folder.originals, record.original), there.originals / original, copy=copy)
+        record = replace(record, original=original)
+    if record:
+        change.write_json(there.record(new), record.as_dict())
+        if not copy:
+            change.remove(folder.record(path.name))
+    target = there.image(new, rejected=path.parent == folder.rejected)
+    for source, place in (
+        (path.with_suffix(".txt"), target.with_suffix(".txt")),
+        (folder.measured / f"{path.name}.json", there.measured / f"{new}.json"),
+        (folder.thumbnails / f"{path.name}.webp", there.thumbnails / f"{new}.webp"),
+        (path, target),
+    ):
+        if source.is_file():
+            _send(change, source, place, copy=copy or (source.suffix == ".txt" and shares_caption(path)))
+
+
+def _send(change: Transaction, source: Path, target: Path, *, copy: bool) -> None:
+    if copy:
+        staged = change.stage()
+        shutil.copyfile(source, staged)
+        change.put(staged, target)
+    else:
+        change.move(source, target)
+
+
+def shares_caption(path: Path) -> bool:
+    """Whether another picture beside this one has the same name but for the ending, and so the same caption."""
+    beside = path.parent.glob(f"{glob.escape(path.stem)}.*")
+    return any(other != path and other.suffix.lower() in SUFFIXES for other in beside)

@@ -1,0 +1,259 @@
+"""Photos: added, rejected, cropped and turned, moved. Each change happens whole or not at all.
+
+A photo is a file in `images/` or, put aside, in `rejected/`. Its name is its id within the character.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import IsengardError
+from ..media.captions import read_caption
+from ..media.folders import find_photos
+from ..media.pictures import shown_name
+from . import names
+from .characters import now
+from .folders import CharacterFolder
+from .photo_files import (
+    Key,
+    by_character,
+    existing,
+    move_with_caption,
+    put_working,
+    record_of,
+    stems,
+    stems_of,
+    transfer,
+)
+from .records import Edit, Record, read_record
+from .store import Library
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file that is to become a photo."""
+
+    path: Path
+    title: str = ""
+    """The name it came with; empty: the path's."""
+    caption: str | None = None
+    """None: as it stands in a text file beside it."""
+
+    @property
+    def shown(self) -> str:
+        """The name for people."""
+        return shown_name(Path(self.title or self.path.name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """What became of a source."""
+
+    title: str
+    file: str = ""
+    """The photo's name; empty if it was not taken."""
+    twin: str = ""
+    """A photo of the character with the very same bytes: this one was not taken again."""
+    error: IsengardError | None = None
+    note: str = ""
+    """What was tolerated."""
+
+
+def add(library: Library, slug: str, sources: Iterable[Source]) -> Iterator[Added]:
+    """Adds photos, several at a time, and yields what became of each, in order.
+
+    Ending the iteration ends the work; what was yielded is there for good. Sources are copied. Raises CHARACTER_MISSING
+    before the first, and DISK_FULL or FOLDER_NOT_WRITABLE in between; what is wrong with a photo is in its `Added`.
+    """
+    library.folder(slug)
+    known = _Known(library.folder(slug))
+    pending: deque[tuple[Source, Future[Added]]] = deque()
+    feed = iter(sources)
+    with ThreadPoolExecutor(library.workers.count, thread_name_prefix="photos") as pool:
+        try:
+            while True:
+                while len(pending) < 2 * library.workers.count and (source := next(feed, None)) is not None:
+                    pending.append((source, pool.submit(_add_one, library, slug, source, known)))
+                if not pending:
+                    return
+                yield pending.popleft()[1].result()
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+def folder_sources(folder: Path) -> list[Source]:
+    """The photos in a folder, also in kohya's sub-folders, with the captions beside them. Raises PHOTOS_NONE."""
+    found = find_photos(folder)
+    if not found.photos:
+        raise IsengardError("PHOTOS_NONE", f"There are no photos in {folder}.")
+    return [Source(path=item.path) for item in found.photos]
+
+
+def set_rejected(library: Library, keys: Iterable[Key], rejected: bool) -> list[Key]:
+    """Puts photos aside, or takes them back. Returns those that moved. Raises PHOTO_MISSING."""
+    groups = by_character(keys)
+    moved = []
+    with library.changing(*groups) as change:
+        for slug, files in groups.items():
+            folder = library.folder(slug)
+            for file in files:
+                path = existing(folder, file)
+                target = folder.image(file, rejected=rejected)
+                if path.parent != target.parent:
+                    move_with_caption(change, path, target)
+                    moved.append((slug, file))
+    return moved
+
+
+def edit(library: Library, slug: str, file: str, wanted: Edit) -> None:
+    """Makes the working image again from the original with another crop and turn.
+
+    Raises EDIT_INVALID, PHOTO_MISSING, PHOTO_NEW.
+    """
+    wanted = wanted.checked()
+    record = record_of(library.folder(slug), file)
+    if record.edit != wanted:
+        _render(library, slug, file, record, record.edited(wanted))
+
+
+def undo_edit(library: Library, slug: str, file: str) -> bool:
+    """Takes back the last crop or turn; False if there is none."""
+    record = record_of(library.folder(slug), file)
+    if not record.history:
+        return False
+    _render(library, slug, file, record, replace(record, edit=record.history[-1], history=record.history[:-1]))
+    return True
+
+
+def keep(library: Library, slug: str, file: str, codes: Iterable[str], kept: bool = True) -> None:
+    """Overrules findings of the report for one photo, or takes that back."""
+    with library.changing(slug) as change:
+        folder = library.folder(slug)
+        existing(folder, file)
+        record = record_of(folder, file)
+        wanted = set(record.kept) | set(codes) if kept else set(record.kept) - set(codes)
+        change.write_json(folder.record(file), replace(record, kept=tuple(sorted(wanted))).as_dict())
+
+
+def move(library: Library, keys: Iterable[Key], target: str, *, copy: bool = False) -> list[tuple[Key, Key]]:
+    """Moves photos, with captions and originals, to another character, or copies them. Returns old and new keys."""
+    groups = by_character(keys)
+    done: list[tuple[Key, Key]] = []
+    with library.changing(*groups, target) as change:
+        there = library.folder(target)
+        taken = stems(there)
+        for slug, files in groups.items():
+            folder = library.folder(slug)
+            if slug == target:
+                continue
+            for file in files:
+                path = existing(folder, file)
+                stem = names.unique(path.stem, taken)
+                taken.add(names.folded(stem))
+                new = f"{stem}{path.suffix}"
+                transfer(change, folder, there, path, new, copy=copy)
+                done.append(((slug, file), (target, new)))
+    return done
+
+
+def thumbnail(library: Library, slug: str, file: str) -> bytes:
+    """A small WebP of the photo: the one that was made when it came in, else made now. Raises PHOTO_MISSING."""
+    folder = library.folder(slug)
+    path = existing(folder, file)
+    try:
+        return (folder.thumbnails / f"{file}.webp").read_bytes()
+    except FileNotFoundError:
+        with library.workers.take(path, keep_original=False) as (_, out):
+            return (out / "thumbnail").read_bytes()
+
+
+class _Known:
+    """Hashes of the bytes that a character has already, while a batch is added."""
+
+    def __init__(self, folder: CharacterFolder) -> None:
+        self._files: dict[str, str] = {}
+        if not folder.records.is_dir():
+            return
+        for path in folder.records.glob("*.json"):
+            file = path.name.removesuffix(".json")
+            try:
+                record = read_record(folder, file)
+            except IsengardError:
+                continue  # the index reports it
+            if record and record.sha256:
+                self._files[record.sha256] = file
+
+    def claim(self, folder: CharacterFolder, sha256: str, file: str) -> str:
+        """The photo that has these bytes; empty if it is `file` from now on. The library's lock is held."""
+        owner = self._files.get(sha256, "")
+        if owner and folder.find_image(owner):
+            return owner
+        self._files[sha256] = file
+        return ""
+
+
+def _add_one(library: Library, slug: str, source: Source, known: _Known) -> Added:
+    try:
+        caption, caption_note = _caption_of(source)
+        with library.workers.take(source.path, keep_original=True) as (found, out):
+            added = _commit(library, slug, source, caption, found, out, known)
+        return replace(added, note=" ".join(filter(None, (added.note, caption_note))))
+    except IsengardError as problem:
+        if problem.code in ("DISK_FULL", "FOLDER_NOT_WRITABLE", "LIBRARY_BUSY", "CHARACTER_MISSING"):
+            raise
+        return Added(title=source.shown, error=problem)
+
+
+def _caption_of(source: Source) -> tuple[str, str]:
+    if source.caption is not None:
+        return source.caption, ""
+    try:
+        return read_caption(source.path), ""
+    except IsengardError as problem:
+        return "", f"Taken without its caption: {problem.message}"
+
+
+def _commit(
+    library: Library, slug: str, source: Source, caption: str, found: dict[str, Any], out: Path, known: _Known
+) -> Added:
+    with library.changing(slug) as change:
+        folder = library.folder(slug)
+        stem = names.unique(names.slug(Path(source.shown).stem, "photo"), stems(folder))
+        file = f"{stem}{found['ending']}"
+        if twin := known.claim(folder, found["sha256"], file):
+            return Added(title=source.shown, twin=twin)
+        original = f"{stem}{found['original_ending']}"
+        record = Record(
+            title=source.shown[:300],
+            original=original,
+            sha256=found["sha256"],
+            added=now(),
+            source=found["source"],
+            note=found["note"],
+        )
+        change.put(out / "original", folder.originals / original)
+        put_working(change, folder, folder.images / file, record, found, out)
+        if caption:
+            change.write((folder.images / file).with_suffix(".txt"), caption + "\n")
+    return Added(title=source.shown, file=file, note=found["note"])
+
+
+def _render(library: Library, slug: str, file: str, old: Record, new: Record) -> None:
+    folder = library.folder(slug)
+    path = existing(folder, file)
+    original = names.inside(folder.originals, old.original) if old.original else path
+    looked_at = library.workers.take(original, new.edit, keep_original=True, ending=path.suffix.lower())
+    with looked_at as (found, out), library.changing(slug) as change:
+        if record_of(folder, file) != old:
+            raise IsengardError("LIBRARY_CONFLICT", f"{file} was changed meanwhile.")
+        if not old.original:  # what was given is about to be replaced
+            kept = names.unique(path.stem, stems_of(folder.originals)) + path.suffix
+            change.put(out / "original", folder.originals / kept)
+            new = replace(new, original=kept)
+        put_working(change, folder, existing(folder, file), new, found, out)

@@ -1,0 +1,297 @@
+"""One question about all photos: filtered, searched, sorted, a page at a time."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+from ..errors import IsengardError
+from . import index
+from .store import Library
+
+_Given = ParamSpec("_Given")
+_Answer = TypeVar("_Answer")
+SORTS = {
+    "added": "added",
+    "taken": "taken",
+    "name": "file",
+    "title": "title",
+    "size": "pixels",
+    "bytes": "bytes",
+    "findings": "severity",
+    "caption": "caption",
+}
+"""By what photos can be sorted, and the column that has it."""
+CAPTIONS = ("any", "empty", "present", "without_trigger")
+STATES = ("ok", "new", "changed", "unmeasured", "damaged")
+MOST = 500
+"""Photos on a page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """What to list. Everything that is given must hold."""
+
+    characters: tuple[str, ...] = ()
+    """Slugs; none: all."""
+    findings: tuple[str, ...] = ()
+    """Codes; a photo needs one of them, not overruled. `any` and `none` are special."""
+    captions: str = "any"
+    text: str = ""
+    """Words that all must stand in the caption, the title or the name, in any order."""
+    rejected: bool | None = None
+    states: tuple[str, ...] = ()
+    added_from: str = ""
+    """ISO time, inclusive."""
+    added_to: str = ""
+    """ISO time, exclusive."""
+    least_side: int = 0
+    """Pixels that the shorter side has at least."""
+    most_side: int = 0
+    """Pixels that the shorter side has at most; 0: no limit."""
+    sort: str = "added"
+    descending: bool = False
+    cursor: str = ""
+    """Of the page before."""
+    limit: int = 100
+
+    def __post_init__(self) -> None:
+        problems = []
+        for name, allowed in (("sort", tuple(SORTS)), ("captions", CAPTIONS)):
+            if getattr(self, name) not in allowed:
+                problems.append(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}.")
+        problems += [f"states must be among {', '.join(STATES)}, got {s!r}." for s in self.states if s not in STATES]
+        if not 1 <= self.limit <= MOST:
+            problems.append(f"limit must be 1–{MOST}, got {self.limit}.")
+        if problems:
+            raise IsengardError("QUERY_INVALID", " ".join(problems), problems=problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photo:
+    """A photo in a list."""
+
+    character: str
+    """Slug."""
+    file: str
+    """Name within the character: its id."""
+    title: str
+    rejected: bool
+    state: str
+    """ok; new or changed (by hand, not taken in yet), unmeasured, damaged (its record)."""
+    caption: str
+    has_trigger: bool
+    width: int
+    """Pixels of the working image; 0 if it was not measured yet."""
+    height: int
+    bytes: int
+    added: str
+    taken: str
+    findings: tuple[dict[str, Any], ...]
+    rotation: int
+    crop: tuple[float, float, float, float] | None
+    can_undo: bool
+    kept: tuple[str, ...]
+    note: str
+    version: str
+    """Changes whenever anything about the photo does: an etag, and what makes a thumbnail's address new."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Photos, and how many there are in all."""
+
+    photos: tuple[Photo, ...]
+    cursor: str
+    """For the next page; empty on the last."""
+    total: int
+    totals: Mapping[str, Any]
+    """Of all that the filters let through: rejected, uncaptioned, waiting, by_character, by_finding."""
+
+
+def _asked_again(ask: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
+    """A damaged index is made anew once, and the question asked again."""
+
+    @functools.wraps(ask)
+    def answer(*args: _Given.args, **values: _Given.kwargs) -> _Answer:
+        try:
+            return ask(*args, **values)
+        except index.IndexDamagedError:
+            return ask(*args, **values)
+
+    return answer
+
+
+@_asked_again
+def search(library: Library, query: Query) -> Page:
+    """Answers a query from the index, which is brought up to date first. Raises QUERY_INVALID."""
+    if len(query.characters) == 1:
+        library.folder(query.characters[0])
+        index.refresh(library, query.characters[0])
+    else:
+        index.refresh_changed(library)
+    where, values = _conditions(query)
+    with index.connected(library) as connection:
+        rows = _rows(connection, query, where, values)
+        total, totals = _totals(connection, where, values)
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    cursor = _packed(query, rows[-1]) if more else ""
+    return Page(photos=tuple(map(_photo, rows)), cursor=cursor, total=total, totals=totals)
+
+
+@_asked_again
+def one(library: Library, slug: str, file: str) -> Photo:
+    """One photo. Raises PHOTO_MISSING, CHARACTER_MISSING, NAME_INVALID."""
+    library.folder(slug)
+    index.refresh(library, slug)
+    with index.connected(library) as connection:
+        row = connection.execute("SELECT * FROM photos WHERE slug = ? AND file = ?", (slug, file)).fetchone()
+    if row is None:
+        raise IsengardError("PHOTO_MISSING", f"{slug} has no photo {file[:80]!r}.")
+    return _photo(row)
+
+
+@_asked_again
+def keys(library: Library, query: Query) -> list[tuple[str, str]]:
+    """The keys of all photos that the filters let through, for what is done to all; page and sort don't count."""
+    index.refresh_changed(library)
+    where, values = _conditions(query)
+    with index.connected(library) as connection:
+        rows = connection.execute(f"SELECT slug, file FROM photos WHERE {where} ORDER BY slug, file", values)
+        return [(row["slug"], row["file"]) for row in rows]
+
+
+def _conditions(query: Query) -> tuple[str, list[Any]]:
+    parts: list[str] = ["1"]
+    values: list[Any] = []
+
+    def need(condition: str, *given: Any) -> None:
+        parts.append(condition)
+        values.extend(given)
+
+    if query.characters:
+        need(f"slug IN ({_marks(query.characters)})", *query.characters)
+    if query.rejected is not None:
+        need("rejected = ?", int(query.rejected))
+    if query.states:
+        need(f"state IN ({_marks(query.states)})", *query.states)
+    if query.captions != "any":
+        need(
+            {"empty": "caption = ''", "present": "caption != ''", "without_trigger": "has_trigger = 0"}[query.captions]
+        )
+    for word in query.text.casefold().split():
+        need("words LIKE ? ESCAPE '\\'", f"%{_escaped(word)}%")
+    if query.added_from:
+        need("added >= ?", query.added_from)
+    if query.added_to:
+        need("added < ?", query.added_to)
+    if query.least_side:
+        need("min(width, height) >= ?", query.least_side)
+    if query.most_side:
+        need("min(width, height) <= ? AND width > 0", query.most_side)
+    if query.findings:
+        _need_findings(query.findings, need)
+    return " AND ".join(parts), values
+
+
+def _need_findings(codes: tuple[str, ...], need: Any) -> None:
+    live = "SELECT 1 FROM findings f WHERE f.slug = photos.slug AND f.file = photos.file AND f.level != 'kept'"
+    either, given = [], []
+    for code in codes:
+        if code == "any":
+            either.append(f"EXISTS ({live})")
+        elif code == "none":
+            either.append(f"(state = 'ok' AND NOT EXISTS ({live}))")
+        else:
+            either.append(f"EXISTS ({live} AND f.code = ?)")
+            given.append(code)
+    need(f"({' OR '.join(either)})", *given)
+
+
+def _rows(connection: sqlite3.Connection, query: Query, where: str, values: list[Any]) -> list[sqlite3.Row]:
+    column = SORTS[query.sort]
+    way, beyond = ("DESC", "<") if query.descending else ("ASC", ">")
+    extra: list[Any] = []
+    if query.cursor:
+        extra = _unpacked(query)
+        where += f" AND ({column}, slug, file) {beyond} (?, ?, ?)"
+    return connection.execute(
+        f"SELECT * FROM photos WHERE {where} ORDER BY {column} {way}, slug {way}, file {way} LIMIT ?",
+        [*values, *extra, query.limit + 1],
+    ).fetchall()
+
+
+def _totals(connection: sqlite3.Connection, where: str, values: list[Any]) -> tuple[int, dict[str, Any]]:
+    sums = connection.execute(
+        "SELECT count(*) AS total, coalesce(sum(rejected), 0) AS rejected,"
+        " coalesce(sum(caption = ''), 0) AS uncaptioned,"
+        f" coalesce(sum(state IN ('new', 'changed', 'unmeasured')), 0) AS waiting FROM photos WHERE {where}",
+        values,
+    ).fetchone()
+    people = connection.execute(f"SELECT slug, count(*) FROM photos WHERE {where} GROUP BY slug", values)
+    codes = connection.execute(
+        "SELECT findings.code, count(*) FROM photos JOIN findings USING (slug, file)"
+        f" WHERE findings.level != 'kept' AND {where} GROUP BY findings.code",
+        values,
+    )
+    totals = {name: sums[name] for name in ("rejected", "uncaptioned", "waiting")}
+    return sums["total"], {**totals, "by_character": dict(people.fetchall()), "by_finding": dict(codes.fetchall())}
+
+
+def _photo(row: sqlite3.Row) -> Photo:
+    record = json.loads(row["record"]) if row["record"] else {}
+    edit = record.get("edit") or {}
+    crop = edit.get("crop")
+    return Photo(
+        character=row["slug"],
+        file=row["file"],
+        title=row["title"],
+        rejected=bool(row["rejected"]),
+        state=row["state"],
+        caption=row["caption"],
+        has_trigger=bool(row["has_trigger"]),
+        width=row["width"],
+        height=row["height"],
+        bytes=row["bytes"],
+        added=row["added"],
+        taken=row["taken"],
+        findings=tuple(json.loads(row["findings"])),
+        rotation=edit.get("rotation", 0),
+        crop=tuple(crop) if crop else None,
+        can_undo=bool(record.get("history")),
+        kept=tuple(record.get("kept", ())),
+        note=row["note"],
+        version=index.version_of(row),
+    )
+
+
+def _packed(query: Query, row: sqlite3.Row) -> str:
+    value = [query.sort, query.descending, row[SORTS[query.sort]], row["slug"], row["file"]]
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _unpacked(query: Query) -> list[Any]:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(query.cursor + "=" * (-len(query.cursor) % 4)))
+        sort, descending, value, slug, file = found
+        if (sort, descending) != (query.sort, query.descending) or not isinstance(value, str | int):
+            raise ValueError("it belongs to another order")
+        return [value, str(slug), str(file)]
+    except (ValueError, TypeError) as problem:
+        raise IsengardError(
+            "QUERY_INVALID", f"cursor can't be used: {problem}.", hint="Begin at the first page."
+        ) from problem
+
+
+def _marks(values: tuple[str, ...]) -> str:
+    return ", ".join("?" for _ in values)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
