@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +15,7 @@ from ...errors import IsengardError
 from ..config import TrainingConfig
 from ..modelfiles import Part, fingerprint
 from .flux1_files import check_parts, check_tokenizers, find_parts
-from .interface import Codec, Conditioning, Decoder
+from .interface import Codec, Conditioning, Decoder, Pictures
 
 if TYPE_CHECKING:
     from diffusers import FluxTransformer2DModel
@@ -79,6 +79,11 @@ class Flux1:
 
         length = config.max_text_tokens or self.text_tokens
         return FluxCodec(self.parts(config), self.tokenizers(config), length, device)
+
+    def write_decoder(self, weights: Mapping[str, Tensor], folder: Path) -> None:
+        from .flux1_codec import vae_from, write_vae
+
+        write_vae(vae_from(dict(weights), "The VAE on the graph"), folder)
 
     def load_decoder(self, folder: Path, device: torch.device) -> Decoder:
         from .flux1_codec import FluxDecoder
@@ -197,6 +202,11 @@ class Flux1:
         finally:
             transformer.train(training)
         return latents[0]
+
+    def load_pictures(self, config: TrainingConfig, device: torch.device) -> Pictures:
+        from .flux1_pipeline import FluxPictures
+
+        return FluxPictures(self, config, device)
 
     def export_key(self, name: str) -> str:
         """ComfyUI maps diffusers' names under `transformer.`, and slices q, k and v into its fused layers."""

@@ -65,17 +65,13 @@ class FluxCodec:
         words = t5(inputs_embeds=embeddings.to(self._device, torch.float32)).last_hidden_state[0]
         return {"text": words.float().cpu(), "pooled": pooled.float().cpu()}
 
-    def write_decoder(self, folder: Path) -> None:
-        """The whole VAE in fp16, half the size of the original; its weights lie well inside fp16's range."""
-        from safetensors.torch import save
+    def left_out(self, text: str) -> int:
+        """How many tokens at the end of a text are beyond what T5 is given."""
+        tokenizer = self._get("t5 tokenizer", lambda: _load_tokenizer("t5", self._folders["t5"]))
+        return max(0, len(tokenizer(text, verbose=False).input_ids) - self._length)
 
-        vae = self._get("vae", lambda: load_vae(self._parts["vae"]).to(self._device))
-        weights = {name: value.to("cpu", torch.float16).contiguous() for name, value in vae.state_dict().items()}
-        config = {name: value for name, value in vae.config.items() if name != "_name_or_path"}
-        folder.mkdir(parents=True, exist_ok=True)
-        with written_aside(folder / "diffusion_pytorch_model.safetensors") as aside:
-            aside.write_bytes(save(weights, metadata={"format": "pt"}))  # `save_file` hides that a disk is full
-        write_json(folder / "config.json", {"_class_name": "AutoencoderKL", **config})
+    def write_decoder(self, folder: Path) -> None:
+        write_vae(self._get("vae", lambda: load_vae(self._parts["vae"]).to(self._device)), folder)
 
     def release(self) -> None:
         self._loaded.clear()
@@ -113,25 +109,48 @@ class FluxDecoder:
         return Image.fromarray(levels.permute(1, 2, 0).cpu().numpy())
 
 
+def write_vae(vae: AutoencoderKL, folder: Path) -> None:
+    """The whole VAE in fp16, half the size of the original; its weights lie well inside fp16's range."""
+    from safetensors.torch import save
+
+    weights = {name: value.to("cpu", torch.float16).contiguous() for name, value in vae.state_dict().items()}
+    config = {name: value for name, value in vae.config.items() if name != "_name_or_path"}
+    folder.mkdir(parents=True, exist_ok=True)
+    with written_aside(folder / "diffusion_pytorch_model.safetensors") as aside:
+        aside.write_bytes(save(weights, metadata={"format": "pt"}))  # `save_file` hides that a disk is full
+    write_json(folder / "config.json", {"_class_name": "AutoencoderKL", **config})
+
+
 def load_vae(part: Part) -> AutoencoderKL:
     """The VAE in fp32 on the CPU, from a single file in either naming or from a folder."""
     from diffusers import AutoencoderKL
 
-    from ..weights import load_folder, quiet_diffusers, read_weights
+    from ..weights import load_folder, read_weights
 
-    if part.layout == "folder":
-        vae = load_folder(AutoencoderKL, part.path, torch.float32)
-    else:
-        weights = read_weights(part.path, part.prefix, torch.float32)
-        try:
-            with quiet_diffusers():
-                vae = AutoencoderKL.from_single_file(
-                    weights, config=str(_CONFIGS / "vae"), local_files_only=True, torch_dtype=torch.float32
-                )
-        except (OSError, KeyError, ValueError, NotImplementedError) as problem:
-            message = f"{part.path} does not hold a whole FLUX VAE: {problem}."
-            raise IsengardError("MODEL_UNREADABLE", message) from problem
-    _check_whole(vae, part)
+    if part.layout != "folder":
+        return vae_from(read_weights(part.path, part.prefix, torch.float32), str(part.path))
+    return _ready(load_folder(AutoencoderKL, part.path, torch.float32), str(part.path))
+
+
+def vae_from(weights: dict[str, Tensor], where: str) -> AutoencoderKL:
+    """The VAE in fp32 on the CPU from its tensors, in either naming; `where` is told if they don't fit."""
+    from diffusers import AutoencoderKL
+
+    from ..weights import quiet_diffusers
+
+    try:
+        with quiet_diffusers():
+            vae = AutoencoderKL.from_single_file(
+                weights, config=str(_CONFIGS / "vae"), local_files_only=True, torch_dtype=torch.float32
+            )
+    except (OSError, KeyError, ValueError, NotImplementedError) as problem:
+        message = f"{where} does not hold a whole FLUX VAE: {problem}."
+        raise IsengardError("MODEL_UNREADABLE", message) from problem
+    return _ready(vae, where)
+
+
+def _ready(vae: AutoencoderKL, where: str) -> AutoencoderKL:
+    _check_whole(vae, where)
     vae.tile_sample_min_size, vae.tile_latent_min_size = _TILE * 8, _TILE
     vae.requires_grad_(False)
     return vae.eval()
@@ -204,15 +223,15 @@ def _filled(model_class: Any, config: Any, weights: dict[str, Tensor], part: Par
         raise IsengardError(
             "MODEL_UNREADABLE", f"{part.path} holds tensors of unexpected shapes: {problem}."
         ) from problem
-    _check_whole(model, part)
+    _check_whole(model, str(part.path))
     model.requires_grad_(False)
     return model.eval()
 
 
-def _check_whole(model: nn.Module, part: Part) -> None:
+def _check_whole(model: nn.Module, where: str) -> None:
     missing = [name for name, weight in model.named_parameters() if weight.is_meta]
     if missing:
-        raise IsengardError("MODEL_UNREADABLE", f"{part.path} lacks {len(missing)} tensors, first {missing[0]}.")
+        raise IsengardError("MODEL_UNREADABLE", f"{where} lacks {len(missing)} tensors, first {missing[0]}.")
 
 
 def _read(part: Part, dtype: torch.dtype | None) -> dict[str, Tensor]:

@@ -44,6 +44,13 @@ def find_parts(base: BaseFiles, *, encoders: bool) -> dict[str, Part]:
     return parts
 
 
+def check_base(base: BaseFiles, *, encoders: bool = True) -> None:
+    """Looks at the headers of the files that the settings name. Raises what `find_parts` does, or TOKENIZER_MISSING."""
+    check_parts(find_parts(base, encoders=encoders))
+    if encoders:
+        check_tokenizers(base.tokenizers)
+
+
 def check_parts(parts: dict[str, Part]) -> None:
     """Checks that the text encoders are as wide as the transformer's inputs (T5-XXL: 4,096; CLIP-L: 768)."""
     transformer = parts["transformer"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -42,6 +43,40 @@ class Decoder(Protocol):
         """Scaled latents [C, h, w] to a picture."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """A step of a picture that is being made."""
+
+    done: int
+    steps: int
+    preview: Callable[[], Image.Image]
+    """Makes a small picture of how it looks by now, at most 256 pixels long; costs a moment."""
+
+
+class Pictures(Protocol):
+    """A base model that is loaded for making pictures."""
+
+    def use_loras(self, loras: Sequence[tuple[Path, float]]) -> None:
+        """Puts these LoRA files on, each with its strength, and takes others off. Raises LORA_INCOMPATIBLE if a file
+        holds a tensor that has no place in the model."""
+
+    def left_out(self, prompt: str) -> int:
+        """How many tokens at the end of a prompt have no effect, because the model does not read so far."""
+
+    def picture(
+        self,
+        prompt: str,
+        *,
+        width: int,
+        height: int,
+        steps: int,
+        guidance: float,
+        seed: int,
+        on_step: Callable[[Step], None],
+    ) -> Image.Image:
+        """One picture; the starting noise is drawn on the CPU. What `on_step` raises ends it."""
+
+
 class Family(Protocol):
     """One base-model family."""
 
@@ -68,6 +103,10 @@ class Family(Protocol):
 
     def load_codec(self, config: TrainingConfig, device: torch.device) -> Codec:
         """The codec made of the config's VAE, text encoders and tokenizers."""
+
+    def write_decoder(self, weights: Mapping[str, Tensor], folder: Path) -> None:
+        """Writes the decoder from a VAE's tensors, named as its authors did, which a host has loaded. Raises
+        MODEL_UNREADABLE if it is not this family's VAE."""
 
     def load_decoder(self, folder: Path, device: torch.device) -> Decoder:
         """The decoder that `Codec.write_decoder` left in `folder`."""
@@ -108,6 +147,9 @@ class Family(Protocol):
 
         `stopped` is asked before each step; once it says something true, there is no picture: None.
         """
+
+    def load_pictures(self, config: TrainingConfig, device: torch.device) -> Pictures:
+        """The whole base model, for making pictures with the library that people use it with."""
 
     def export_key(self, name: str) -> str:
         """The key in a LoRA file for a LoRA parameter's name in the transformer

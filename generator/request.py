@@ -1,0 +1,303 @@
+"""GenerationRequest: everything that decides what pictures are made. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+import re
+import secrets
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ..errors import IsengardError
+from ..media.captions import place_trigger
+from ..trainer.job import BaseFiles
+from . import NAMES
+from .aspects import ASPECTS, LARGEST, SIZES, UNITS, size_of
+
+FORMAT = 1
+"""Version of the settings that pictures carry; a reader refuses a newer one."""
+MOST = 16
+"""Pictures of one request."""
+LAST_SEED = 2**53 - 1
+"""Every number up to here is exact in JSON's readers."""
+TOGGLES = ("controlnet", "image_prompt", "face_detailer", "upscale")
+_MOST_LORAS = 8
+_PLACEHOLDER = re.compile(r"\{trigger\}|\[trigger\]", re.IGNORECASE)
+T = TypeVar("T")
+
+
+def _within(low: float, high: float, **kwargs: Any) -> Any:
+    return field(**kwargs, metadata={"range": (low, high)})
+
+
+def _one_of(choices: tuple[str, ...], **kwargs: Any) -> Any:
+    return field(**kwargs, metadata={"choices": choices})
+
+
+def _text(most: int, least: int = 0, **kwargs: Any) -> Any:
+    return field(**kwargs, metadata={"length": (least, most)})
+
+
+def draw_seed() -> int:
+    """A seed of nine digits at most, which people can read out."""
+    return secrets.randbelow(10**9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraUse:
+    """A LoRA and how strongly it is put on."""
+
+    file: str = _text(4000, least=1)
+    """Path of the safetensors file."""
+    strength: float = _within(0.0, 2.0, default=1.0)
+    trigger_word: str = _text(40, default="")
+    """Put into the prompt if it is not there."""
+    class_word: str = _text(40, default="")
+    character: str = _text(150, default="")
+    """The library's name of its character, if it has one there."""
+    lora: str = _text(150, default="")
+    """The library's name of the LoRA, if it has one there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlNet:
+    """Takes edges, depth or pose from a picture."""
+
+    image: str = _text(4000, least=1)
+    """Path of the picture."""
+    kind: str = _one_of(("canny", "depth", "pose"), default="canny")
+    strength: float = _within(0.0, 2.0, default=0.6)
+    start: float = _within(0.0, 1.0, default=0.0)
+    """Share of the steps after which it begins."""
+    end: float = _within(0.0, 1.0, default=0.8)
+    """Share of the steps after which it ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePrompt:
+    """Makes pictures like another one."""
+
+    image: str = _text(4000, least=1)
+    """Path of the picture."""
+    method: str = _one_of(("redux", "ip-adapter"), default="redux")
+    strength: float = _within(0.0, 2.0, default=0.7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceDetailer:
+    """Finds faces and paints them again, larger."""
+
+    denoise: float = _within(0.05, 1.0, default=0.4)
+    """How much may change: 0.05 hardly anything, 1 all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upscale:
+    """Makes the finished picture larger."""
+
+    factor: float = _within(1.0, 4.0, default=2.0)
+    method: str = _one_of(("model", "tiled"), default="model")
+    """`model`: an upscaling model alone; `tiled`: details painted anew, tile by tile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationRequest:
+    """All settings of one request. Checked as a whole: every problem is reported at once.
+
+    Raises `IsengardError("GENERATION_INVALID")`, whose `details["problems"]` is a list of sentences.
+    """
+
+    prompt: str = _text(4000)
+    """As the person wrote it; `{trigger}` stands for the first LoRA's trigger word. See `sent`."""
+    family: str = _one_of(tuple(SIZES), default="flux1-dev")
+    """Family of the base model."""
+    base: BaseFiles = field(default_factory=BaseFiles)
+    """Files of the base model; the embedded one needs none."""
+    generator: str = _one_of(NAMES, default="diffusers")
+    """Who makes the pictures."""
+    loras: tuple[LoraUse, ...] = ()
+    aspect: str = _one_of(ASPECTS, default="1:1")
+    width: int = _within(0, 4096, default=0)
+    """Pixels; 0 follows the aspect."""
+    height: int = _within(0, 4096, default=0)
+    """Pixels; 0 follows the aspect."""
+    count: int = _within(1, MOST, default=1)
+    seed: int = _within(0, LAST_SEED - MOST, default_factory=draw_seed)
+    """Picture i uses seed + i, so that one can be made again alone. Drawn if not given."""
+    steps: int = _within(1, 100, default=20)
+    guidance: float = _within(0.0, 20.0, default=3.5)
+    controlnet: ControlNet | None = None
+    image_prompt: ImagePrompt | None = None
+    face_detailer: FaceDetailer | None = None
+    upscale: Upscale | None = None
+
+    def __post_init__(self) -> None:
+        problems = _problems(self)
+        if problems:
+            raise _invalid(problems)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        width, height = size_of(self.family, self.aspect)
+        return self.width or width, self.height or height
+
+    @property
+    def sent(self) -> str:
+        """The prompt as the model gets it: on one line, with the LoRAs' trigger words in it."""
+        text = " ".join(self.prompt.split())
+        for lora in self.loras:
+            if lora.trigger_word:
+                text = place_trigger(text, lora.trigger_word, lora.class_word)
+        return text
+
+    def as_dict(self) -> dict[str, Any]:
+        """The request as plain JSON values, from which `request_from_dict` makes the same again."""
+        values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return values
+
+    def settings(self, picture: int) -> dict[str, Any]:
+        """What picture number `picture` was made with, to be shown and kept with it: files by name, no folders."""
+        values = self.as_dict()
+        values["base"] = {name: _name(path) for name, path in values["base"].items() if path}
+        for lora in values["loras"]:
+            lora["file"] = _name(lora["file"])
+        for name in TOGGLES:
+            if values[name] and "image" in values[name]:
+                values[name]["image"] = _name(values[name]["image"])
+        values["width"], values["height"] = self.size
+        values["seed"], values["count"] = self.seed + picture, 1
+        return {"format": FORMAT, **values, "sent": self.sent}
+
+
+def request_from_dict(values: dict[str, Any]) -> GenerationRequest:
+    """Builds a request from JSON values. Raises GENERATION_INVALID naming all problems at once, unknown names too."""
+    if not isinstance(values, dict):
+        raise _invalid([f"A request is a group of named settings, got {values!r:.80}."])
+    problems: list[str] = []
+    kept = _known(GenerationRequest, values, "", problems)
+    groups: dict[str, Any] = {
+        "base": BaseFiles,
+        "controlnet": ControlNet,
+        "image_prompt": ImagePrompt,
+        "face_detailer": FaceDetailer,
+        "upscale": Upscale,
+    }
+    for name, group in groups.items():
+        if isinstance(kept.get(name), dict):
+            kept[name] = _group(group, kept[name], name, problems)
+    if isinstance(kept.get("loras"), list | tuple):
+        kept["loras"] = tuple(
+            _group(LoraUse, entry, f"loras[{index}]", problems) if isinstance(entry, dict) else entry
+            for index, entry in enumerate(kept["loras"])
+        )
+    if "prompt" not in kept:
+        problems.append("prompt is missing.")
+        kept["prompt"] = "missing"
+    try:
+        request = GenerationRequest(**kept)
+    except IsengardError as error:
+        raise _invalid(problems + error.details["problems"]) from None
+    if problems:
+        raise _invalid(problems)
+    return request
+
+
+def _invalid(problems: list[str]) -> IsengardError:
+    return IsengardError("GENERATION_INVALID", " ".join(problems), problems=problems)
+
+
+def _known(kind: Any, values: dict[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
+    names = [item.name for item in dataclasses.fields(kind)]
+    for key in values:
+        if key not in names:
+            near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.5)
+            problems.append(f"{where}{key} is not a setting" + (f"; did you mean {where}{near[0]}?" if near else "."))
+    return {key: value for key, value in values.items() if key in names}
+
+
+def _group(kind: type[T], values: dict[str, Any], where: str, problems: list[str]) -> T:
+    kept = _known(kind, values, f"{where}.", problems)
+    for item in dataclasses.fields(kind):  # type: ignore[arg-type]
+        needed = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        if needed and item.name not in kept:
+            kept[item.name] = ""  # its own check complains
+    return kind(**kept)
+
+
+def _problems(request: GenerationRequest) -> list[str]:
+    found = list(_of_fields(request, ""))
+    loras: Any = request.loras  # whatever somebody has put there
+    for index, lora in enumerate(loras if isinstance(loras, tuple) else ()):
+        if isinstance(lora, LoraUse):
+            found += _of_fields(lora, f"loras[{index}].")
+    for name in TOGGLES:
+        group = getattr(request, name)
+        if dataclasses.is_dataclass(group):
+            found += _of_fields(group, f"{name}.")
+    return found or list(_between(request))
+
+
+def _of_fields(group: Any, where: str) -> Iterator[str]:
+    hints = typing.get_type_hints(type(group))
+    for item in dataclasses.fields(group):
+        value, name = getattr(group, item.name), f"{where}{item.name}"
+        if not _has_type(value, hints[item.name]):
+            yield f"{name} must be {_type_name(hints[item.name])}, got {value!r:.80}."
+        elif "choices" in item.metadata and value not in item.metadata["choices"]:
+            yield f"{name} must be one of {', '.join(item.metadata['choices'])}, got {value!r:.80}."
+        elif "range" in item.metadata and not item.metadata["range"][0] <= value <= item.metadata["range"][1]:
+            yield f"{name} must be {'–'.join(str(end) for end in item.metadata['range'])}, got {value!r:.80}."
+        elif "length" in item.metadata:
+            least, most = item.metadata["length"]
+            if not least <= len(value) <= most:
+                yield f"{name} must have {least}–{most} characters, got {len(value)}."
+            elif any((ord(sign) < 32 and sign not in "\n\t\r") or "\ud800" <= sign <= "\udfff" for sign in value):
+                yield f"{name} holds control characters."
+
+
+def _between(request: GenerationRequest) -> Iterator[str]:
+    triggers = [lora.trigger_word for lora in request.loras if lora.trigger_word]
+    if not request.prompt.strip() and not triggers:
+        yield "prompt must not be empty where no character is chosen."
+    if _PLACEHOLDER.search(request.prompt) and not triggers:
+        yield "prompt has {trigger} in it, and no character is chosen that it could stand for."
+    if len(request.loras) > _MOST_LORAS:
+        yield f"loras must be at most {_MOST_LORAS}, got {len(request.loras)}."
+    unit, largest = UNITS[request.family], LARGEST[request.family]
+    for name in ("width", "height"):
+        value = getattr(request, name)
+        if value and (value % unit or not 64 <= value <= largest):
+            yield f"{name} must be a multiple of {unit} from 64 to {largest} for {request.family}, got {value}."
+    if request.controlnet and request.controlnet.start >= request.controlnet.end:
+        yield f"controlnet.start must be below controlnet.end, got {request.controlnet.start:g}."
+
+
+def _has_type(value: Any, wanted: Any) -> bool:
+    if typing.get_origin(wanted) is tuple:
+        return isinstance(value, tuple) and all(isinstance(item, LoraUse) for item in value)
+    if isinstance(wanted, types.UnionType):
+        return any(_has_type(value, part) for part in typing.get_args(wanted))
+    if wanted is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if wanted is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if wanted is BaseFiles:
+        return isinstance(value, BaseFiles) and all(isinstance(path, str) for path in vars(value).values())
+    return isinstance(value, wanted)
+
+
+def _type_name(wanted: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "text", BaseFiles: "a group of file paths"}
+    return names.get(wanted, "a list of LoRAs" if typing.get_origin(wanted) is tuple else "a group of settings")
+
+
+def _name(path: str) -> str:
+    """The last part of a path of any system."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
