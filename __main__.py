@@ -10,6 +10,9 @@ PACK = Path(__file__).resolve().parent
 COMMANDS = {
     "demo": ("cli.demo", "train the bundled character on the embedded model and show the pictures"),
     "train": ("cli.train", "make a job from a folder of photos and run it, or run or resume a job folder"),
+    "library": ("cli.library", "characters, photos and captions: list, add, report, caption, export, import"),
+    "generate": ("cli.generate", "make pictures, with a character of the library or with a LoRA file"),
+    "serve": ("cli.serve", "the API, the job queue and the panel on a server of their own"),
     "doctor": ("cli.doctor", "say what this machine can do and what is missing"),
     "mini": ("trainer.mini.build", "rebuild the embedded model from nothing"),
     "test": ("dev", "run all checks and tests"),

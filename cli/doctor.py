@@ -5,36 +5,19 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from .. import settings
-from ..errors import IsengardError
+from ..library import basemodels, machine
 from ..trainer.mini import MODEL_DIR
 
 _PACKAGES = ("diffusers", "transformers", "peft", "accelerate", "safetensors", "numpy", "pillow", "structlog")
 _SIGNS = {"good": "✓", "note": "•", "missing": "✗"}
 _PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
 _GIB = 2**30
-FLUX_FILES = {
-    "transformer": (
-        ("diffusion_models", "unet", "checkpoints"),
-        ("flux1-dev.safetensors", "flux1-dev-fp8.safetensors"),
-        "huggingface.co/Comfy-Org/flux1-dev",
-    ),
-    "vae": (("vae",), ("ae.safetensors",), "huggingface.co/Comfy-Org/Lumina_Image_2.0_Repackaged"),
-    "clip": (("text_encoders", "clip"), ("clip_l.safetensors",), "huggingface.co/comfyanonymous/flux_text_encoders"),
-    "t5": (
-        ("text_encoders", "clip"),
-        ("t5xxl_fp16.safetensors", "t5xxl_fp8_e4m3fn.safetensors", "t5xxl_fp8_e4m3fn_scaled.safetensors"),
-        "huggingface.co/comfyanonymous/flux_text_encoders",
-    ),
-}
-"""FLUX.1-dev's files as ComfyUI users have them: folders under models/, names, and where they are to be had."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +102,11 @@ def _device() -> Iterator[Finding]:
 
 
 def _memory() -> Finding:
-    import psutil
-
-    memory = psutil.virtual_memory()
-    found = f"{memory.available / _GIB:.1f} of {memory.total / _GIB:.1f} GiB free"
-    if memory.available < 3 * _GIB:
+    available, total = machine.memory()
+    found = f"{available / _GIB:.1f} of {total / _GIB:.1f} GiB free"
+    if available < 3 * _GIB:
         return Finding("memory", "missing", found, "Close other programs: the embedded model needs 3 GiB.")
-    if memory.available < 28 * _GIB:
+    if available < 28 * _GIB:
         return Finding(
             "memory", "note", found, "Enough for the embedded model; loading FLUX.1-dev in bf16 wants 28 GiB."
         )
@@ -134,8 +115,7 @@ def _memory() -> Finding:
 
 def _disk() -> Finding:
     root = settings.volume_root()
-    at = next(folder for folder in (root, *root.parents) if folder.exists())
-    free = shutil.disk_usage(at).free
+    free, _ = machine.disk(root)
     found = f"{free / _GIB:.1f} GiB free for {root}"
     if free < 2 * _GIB:
         return Finding("disk", "missing", found, "Free some space, or set VOLUME_ROOT to a folder on a larger disk.")
@@ -164,21 +144,15 @@ def _flux() -> Iterator[Finding]:
         )
         return
     yield Finding("ComfyUI", "good", str(comfyui))
-    for part, (folders, names, source) in FLUX_FILES.items():
-        paths = [comfyui / "models" / folder / name for folder in folders for name in names]
-        there = next((path for path in paths if path.is_file()), None)
-        topic = f"FLUX.1-dev {part}"
-        if there is None:
-            wanted = f"{names[0]} into {comfyui / 'models' / folders[0]}"
-            yield Finding(topic, "note", "not found", f"Put {wanted} (from {source}), or give --{part} FILE.")
+    for found in basemodels.survey("flux1-dev"):
+        topic, wanted = f"FLUX.1-dev {found.wanted.part}", found.wanted
+        if found.within:
+            yield Finding(topic, "good", f"in {found.within}")
+        elif found.path is None:
+            place = comfyui / "models" / wanted.folders[0]
+            step = f"Put {wanted.names[0]} into {place} (from {wanted.source}), or give --{wanted.part} FILE."
+            yield Finding(topic, "note", "not found", step)
+        elif found.problem is not None:
+            yield Finding(topic, "note", f"{found.path}: {found.problem.message}", found.problem.hint)
         else:
-            yield _identified(topic, there)
-
-
-def _identified(topic: str, path: Path) -> Finding:
-    from ..trainer.modelfiles import identify
-
-    try:
-        return Finding(topic, "good", f"{path.name}: {identify(path).title}")
-    except IsengardError as error:
-        return Finding(topic, "note", f"{path}: {error.message}", error.hint)
+            yield Finding(topic, "good", f"{found.path.name}: {found.title}")

@@ -1,4 +1,4 @@
-"""`python . train`: makes a job from a folder of photos and runs it, or runs or resumes a job folder."""
+"""`python . train`: makes a job from a folder of photos or a character and runs it, or runs or resumes a job folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     log.configure(options.log_level or ("warning" if not options.quiet else settings.log_level()))
     try:
-        job = _open(options) if options.photos is None else _make(options)
+        job = _make(options) if options.photos or options.character else _open(options)
         return _run(job, options)
     except IsengardError as error:
         print(f"{error.code}: {error.message}\n  {error.hint}", file=sys.stderr)
@@ -38,9 +38,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python . train", description=__doc__, epilog=f"Settings: {settings_help}.")
     parser.add_argument("job", nargs="?", type=Path, help="job folder to run or resume")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="folder of photos: makes a new job")
-    parser.add_argument("--trigger", default="ohwx", help="word that stands for the character (default: %(default)s)")
-    parser.add_argument("--name", default="", help="the character's name (default: the photo folder's name)")
-    parser.add_argument("--class-word", default="person", help="person, woman, man, … (default: %(default)s)")
+    parser.add_argument(
+        "--character", default="", metavar="ID", help="a character of the library, in place of --photos"
+    )
+    parser.add_argument("--root", type=Path, metavar="DIR", help="the library's folder")
+    parser.add_argument("--trigger", default="", help="word that stands for the character (default: its own, or ohwx)")
+    parser.add_argument("--name", default="", help="the character's name (default: its own, or the photo folder's)")
+    parser.add_argument("--class-word", default="", help="person, woman, man, … (default: its own, or person)")
     parser.add_argument("--preset", default="balanced", choices=sorted(PRESETS), help="default: %(default)s")
     parser.add_argument("--base", default=settings.default_family(), choices=["mini", "flux1-dev"], help="base model")
     for name in _BASE_FILES:
@@ -58,31 +62,45 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _make(options: argparse.Namespace) -> JobFolder:
-    if options.job is not None:
-        raise IsengardError("USAGE", "Give either a job folder or --photos, not both.")
-    name = options.name or options.photos.resolve().name
-    changes = _changes(options.set)
+    if options.job is not None or (options.photos and options.character):
+        raise IsengardError("USAGE", "Give one of a job folder, --photos and --character.")
+    photos, known = _of_character(options) if options.character else (options.photos, {})
+    known = {"name": photos.resolve().name, "trigger_word": "ohwx", "class_word": "person", **known}
+    given = {"name": options.name, "trigger_word": options.trigger, "class_word": options.class_word}
+    changes = {**known, **{key: value for key, value in given.items() if value}, **_changes(options.set)}
 
-    def config(photos: int) -> TrainingConfig:
-        made = preset_config(
-            options.preset,
-            options.base,
-            photos,
-            **{"name": name, "trigger_word": options.trigger, "class_word": options.class_word, **changes},
-            base=_base_files(options),
-        )
+    def config(count: int) -> TrainingConfig:
+        made = preset_config(options.preset, options.base, count, **changes, base=_base_files(options))
         load_backend(made.backend).check(made)  # before anything is written
         return made
 
-    made = make_job(_out(options), config, options.photos, correlation_id=_correlation_id(options))
+    made = make_job(_out(options), config, photos, correlation_id=_correlation_id(options))
     for warning in made.warnings:
         print(f"Note: {warning}", file=sys.stderr)
     return made.job
 
 
+def _of_character(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
+    """The folder of a character's accepted photos, once hand-made changes are taken in, and what it is called."""
+    from ..library.adoption import take_in
+    from ..library.store import Library
+    from .library_commands import find
+
+    library = Library.open(options.root or settings.volume_root())
+    try:
+        character = find(library, options.character)
+        for item in take_in(library, character.id):
+            if item.error:
+                print(f"Note: {item.file} is left out: {item.error.message}", file=sys.stderr)
+    finally:
+        library.close()
+    names = {"name": character.name, "trigger_word": character.trigger_word, "class_word": character.class_word}
+    return library.folder(character.id).images, names
+
+
 def _open(options: argparse.Namespace) -> JobFolder:
     if options.job is None:
-        raise IsengardError("USAGE", "Give a job folder, or --photos DIR to make one.")
+        raise IsengardError("USAGE", "Give a job folder, or --photos DIR or --character ID to make one.")
     job = JobFolder.open(options.job)
     changes = _changes(options.set)
     if base := _base_files(options):
@@ -95,7 +113,7 @@ def _open(options: argparse.Namespace) -> JobFolder:
 
 
 def _out(options: argparse.Namespace) -> Path:
-    jobs = settings.volume_root() / "jobs"
+    jobs = (options.root or settings.volume_root()) / "jobs"
     return options.out or jobs / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
 
 

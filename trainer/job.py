@@ -226,6 +226,10 @@ class JobWriter:
         self._write(state=state, reason=reason, error=error, step=self.state.step if step is None else step)
         self.emit("state", state=state, step=self.state.step, reason=reason)
 
+    def plan_steps(self, steps: int) -> None:
+        """Records how many steps there are to be, after the settings were changed."""
+        self._write(steps=steps)
+
     def note_step(self, step: int) -> None:
         """Records how far the job is without changing its state."""
         self._write(step=step)

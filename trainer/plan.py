@@ -18,13 +18,19 @@ from ..media.pictures import listed, shown_name
 from .buckets import MAX_ENLARGEMENT, Placement, assign_buckets
 from .config import TrainingConfig
 from .disk import check_disk, estimate_disk
+from .families import check_base
 from .folders import check_free, made_aside
 from .job import JobFolder, PhotoEntry
+from .modelfiles import identify
+from .outlook import MemoryNeed, Outlook, estimate_memory, look_ahead
 
 if TYPE_CHECKING:
     from .photos import Photo, PhotoInfo
 
-__all__ = ["NewJob", "change_config", "estimate_disk", "make_job", "train_again"]
+__all__ = [
+    "MemoryNeed", "NewJob", "Outlook", "PlacedPhoto", "change_config", "check_base", "estimate_disk", "estimate_memory",
+    "identify", "look_ahead", "make_job", "place_photos", "train_again",
+]  # fmt: skip
 
 UNIT = 16
 """Sides of all buckets are multiples of so many pixels: the unit of every family so far, which a test holds."""
@@ -44,6 +50,31 @@ class NewJob:
     job: JobFolder
     warnings: tuple[str, ...]
     """What is allowed but not good, as plain sentences."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedPhoto:
+    """A photo as it would be trained on."""
+
+    path: Path
+    caption: str
+    bucket: tuple[int, int]
+    """Width and height in pixels."""
+
+
+def place_photos(photos_dir: Path, resolution: int, tolerance: float = 0.03) -> list[PlacedPhoto]:
+    """The photos of a folder with their captions as written, each with its bucket at one picture size.
+
+    Raises what reading the photos raises.
+    """
+    from .photos import read_folder
+
+    photos = read_folder(photos_dir).photos
+    placed = assign_buckets([(photo.info.width, photo.info.height) for photo in photos], (resolution,), UNIT, tolerance)
+    return [
+        PlacedPhoto(path=photo.info.path, caption=photo.caption, bucket=place.buckets[0])
+        for photo, place in zip(photos, placed, strict=True)
+    ]
 
 
 def make_job(

@@ -1,0 +1,155 @@
+"""`python . serve`: the API, the job queue and the panel on a server of their own, for machines without ComfyUI."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import ipaddress
+import secrets
+import signal
+import sys
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+
+import filelock
+from aiohttp import web
+
+from .. import log, settings
+from ..errors import IsengardError
+from ..files import told_plainly
+from ..web.app import make_app
+from ..web.guard import LOOPBACK, Guard
+from ..web.services import make_services
+
+_SHORTEST_TOKEN = 16
+_LONGEST_LINE = 65_536
+"""Bytes of a request's first line, which holds the filters of a list, and of a header."""
+_PATIENCE_SECONDS = 5.0
+"""How long requests that are under way may go on when the server stops."""
+
+
+def main(argv: list[str]) -> int:
+    """Returns 0 after an orderly end, 2 if the server could not begin."""
+    try:
+        parser = _parser()
+        settings.mode()
+    except ValueError as problem:  # in the environment
+        print(f"USAGE: {problem}", file=sys.stderr)
+        return 2
+    options = parser.parse_args(argv)
+    log.configure(options.log_level)
+    try:
+        asyncio.run(_serve(options))
+    except KeyboardInterrupt:  # where signals can't be handled by the loop: Windows
+        return 0
+    except IsengardError as error:
+        print(f"{error.code}: {error.message}\n  {error.hint}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python . serve", description=__doc__)
+    parser.add_argument("--host", default=settings.server_host(), help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=settings.server_port(), help="default: %(default)s; 0: any free one"
+    )
+    parser.add_argument("--root", type=Path, default=settings.volume_root(), help="the library (default: %(default)s)")
+    parser.add_argument("--open", action="store_true", help="open the panel in a browser")
+    parser.add_argument("--log-level", default=settings.log_level(), choices=log.LEVELS)
+    return parser
+
+
+def guard_for(host: str, token: str) -> Guard:
+    """The rules for an address: on loopback names are checked, elsewhere a token is asked for. Raises TOKEN_NEEDED."""
+    if _is_loopback(host):
+        return Guard(hosts=LOOPBACK | {host.lower()}, token=token)
+    if len(token) < _SHORTEST_TOKEN:
+        what = f"has {len(token)} characters" if token else "is not set"
+        raise IsengardError(
+            "TOKEN_NEEDED",
+            f"On {host} everybody in the network could see the photos, and ISENGARD_TOKEN {what}.",
+            hint=f"Set ISENGARD_TOKEN to a secret, e.g. {secrets.token_urlsafe(18)}, or listen on 127.0.0.1.",
+        )
+    return Guard(token=token)
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    token = settings.server_token()
+    guard = guard_for(options.host, token)
+    root = options.root.expanduser().absolute()
+    lock = _taken(root)
+    try:
+        services = make_services(root, on_network=not _is_loopback(options.host), secrets=(token,) if token else ())
+        handler = log.write_to(services.server_log)
+        runner = web.AppRunner(
+            make_app(services, guard),
+            handle_signals=False,
+            access_log=None,
+            shutdown_timeout=_PATIENCE_SECONDS,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
+        )
+        try:
+            await runner.setup()
+            await _listen(runner, options, token)
+        finally:
+            await runner.cleanup()
+            log.stop_writing(handler)
+    finally:
+        lock.release()
+
+
+async def _listen(runner: web.AppRunner, options: argparse.Namespace, token: str) -> None:
+    site = web.TCPSite(runner, options.host, options.port)
+    try:
+        await site.start()
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            raise IsengardError("PORT_IN_USE", f"Port {options.port} on {options.host} is in use.") from problem
+        raise IsengardError(
+            "ADDRESS_UNUSABLE", f"{options.host} can't be listened on: {problem.strerror}."
+        ) from problem
+    stop = asyncio.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        with suppress(NotImplementedError, AttributeError):
+            asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop.set)
+    address = _address(runner, options.host)
+    print(f"Isengard is at {address}" + (f"?token={token}" if token else ""), flush=True)
+    if options.open:
+        await asyncio.to_thread(webbrowser.open, address + (f"?token={token}" if token else ""))
+    try:
+        await stop.wait()
+    finally:
+        print("Stopping; a running training saves its step and can be resumed.", flush=True)
+
+
+def _taken(root: Path) -> filelock.BaseFileLock:
+    """One server for one library: two would run the same queue. Raises SERVER_RUNNING, FOLDER_NOT_WRITABLE."""
+    lock = filelock.FileLock(root / ".server")
+    try:
+        with told_plainly(root / ".server"):
+            root.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+    except filelock.Timeout as problem:
+        raise IsengardError("SERVER_RUNNING", f"Another server works on {root}.") from problem
+    except OSError as problem:
+        raise IsengardError("FOLDER_NOT_WRITABLE", f"{root} can't be made: {problem.strerror}.") from problem
+    return lock
+
+
+def _address(runner: web.AppRunner, host: str) -> str:
+    port = runner.addresses[0][1]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/"
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,91 @@
+"""Live events: nothing is missed, slow listeners hold nothing, and all ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+from isengard.web.hub import SIZE, Hub
+
+
+async def chunks(hub: Hub, after: int, count: int) -> list[bytes]:
+    """The first chunks that a listener gets."""
+    found = []
+    async for chunk in hub.listen(after):
+        found.append(chunk or b"")
+        if len(found) == count:
+            break
+    return found
+
+
+def attached() -> Hub:
+    hub = Hub()
+    hub.attach()
+    return hub
+
+
+async def test_a_listener_gets_what_came_while_it_was_away() -> None:
+    """With the id of the last event it saw, it goes on behind it and is not told to load again."""
+    hub = attached()
+    for number in range(5):
+        hub.publish("job", {"n": number})
+    place, missed = hub.place(f"{hub.name}-2")
+    assert (place, missed) == (2, False)
+    (chunk,) = await chunks(hub, place, 1)
+    assert [b'"n":%d' % n in chunk for n in range(5)] == [False, False, True, True, True]
+
+
+async def test_an_id_of_another_start_or_of_too_long_ago_asks_to_load_again() -> None:
+    hub = attached()
+    for number in range(SIZE + 10):
+        hub.publish("job", {"n": number})
+    for given in ("abcdef-3", f"{hub.name}-3", f"{hub.name}-999999999", "nonsense", f"{hub.name}-x"):
+        assert hub.place(given) == (hub.last, True), given
+    assert hub.place("") == (hub.last, False)
+
+
+async def test_a_listener_that_falls_behind_is_reset_and_goes_on() -> None:
+    """While it does not read, the ring goes past it; memory is the ring's alone."""
+    hub = attached()
+    hub.publish("job", {"n": 0})
+    listener = hub.listen(0)
+    assert b'"n":0' in (await anext(listener) or b"")
+    for number in range(SIZE + 5):
+        hub.publish("job", {"n": number})
+    assert b"event: reset" in (await anext(listener) or b"")
+    hub.publish("job", {"n": "new"})
+    assert b'"new"' in (await anext(listener) or b"")
+
+
+async def test_events_come_from_any_thread_in_order_to_hundreds() -> None:
+    hub = attached()
+    listeners = [asyncio.create_task(_all(hub)) for _ in range(300)]
+    await asyncio.sleep(0)
+    threading.Thread(target=lambda: [hub.tell("job", {"n": n}) for n in range(50)]).start()
+    async for _ in hub.listen(0):
+        if hub.last == 50:
+            break
+    await asyncio.sleep(0.05)
+    hub.close()
+    heard = await asyncio.gather(*listeners)
+    wanted = [b'"n":%d}' % n for n in range(50)]
+    for text in heard:
+        assert [part for part in wanted if part in text] == wanted
+    assert hub.listeners == 0
+
+
+async def _all(hub: Hub) -> bytes:
+    return b"".join([chunk or b"" async for chunk in hub.listen(0)])
+
+
+async def test_closing_wakes_everybody() -> None:
+    hub = attached()
+    waiting = [asyncio.create_task(_all(hub)) for _ in range(10)]
+    await asyncio.sleep(0.01)
+    started = time.monotonic()
+    hub.close()
+    assert await asyncio.gather(*waiting) == [b""] * 10
+    assert time.monotonic() - started < 1
+    hub.publish("job", {})
+    assert hub.last == 0

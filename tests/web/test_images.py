@@ -1,0 +1,165 @@
+"""Photos over HTTP: what is uploaded is judged by its content, and every change can be taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from aiohttp import FormData
+from aiohttp.test_utils import TestClient
+from PIL import Image
+
+from isengard.tests.web.test_answers import error
+from isengard.web.services import Services
+
+Here = TestClient  # type: ignore[type-arg]
+ADA = "/isengard/characters/ada"
+
+
+def picture(seed: int, kind: str = "PNG") -> bytes:
+    """A small picture that is like no other."""
+    data = BytesIO()
+    coarse = Image.frombytes("RGB", (6, 6), random.Random(seed).randbytes(108))
+    coarse.resize((300, 300), Image.Resampling.BICUBIC).save(data, kind)
+    return data.getvalue()
+
+
+async def uploaded(here: Here, *files: tuple[str, bytes]) -> list[dict[str, Any]]:
+    """What became of these files."""
+    form = FormData()
+    for name, data in files:
+        form.add_field("file", data, filename=name, content_type="application/octet-stream")
+    answer = await here.post(f"{ADA}/images", data=form)
+    body = json.loads(await answer.text())
+    assert answer.status == 201, body
+    assert body["count"] == sum(bool(item["file"]) for item in body["added"])
+    return list(body["added"])
+
+
+async def listed(here: Here, query: str = "") -> dict[str, Any]:
+    answer = await here.get(f"{ADA}/images{query}")
+    assert answer.status == 200, await answer.text()
+    return dict(await answer.json())
+
+
+async def test_uploads_are_told_one_by_one(here: Here, root: Path) -> None:
+    """Names that lie or lead elsewhere, pages, texts, doubles and captions before and after their photo."""
+    await here.post("/isengard/characters", json={"name": "Ada", "trigger_word": "ohwx"})
+    await error(await here.post("/isengard/characters/nobody/images", data=FormData({"x": "y"})), "CHARACTER_MISSING")
+    page = b"<html><script>alert(1)</script></html>"
+    found = await uploaded(
+        here, ("early.txt", b"ohwx in a park"), ("early.png", picture(1)), ("../../../escape.png", picture(2)),
+        ("page.jpg", page), ("image.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), ("twin.png", picture(1)),
+        ("wrong ending.jpg", picture(3, "WEBP")), ("late.png", picture(4)), ("late.txt", b"ohwx by a lake"),
+    )  # fmt: skip
+    told = {item["title"]: item for item in found}
+    assert [told[name]["code"] for name in ("page.jpg", "image.svg")] == ["PHOTO_UNREADABLE", "PHOTO_UNREADABLE"]
+    assert told["twin.png"]["twin"] == told["early.png"]["file"]
+    assert next(item for title, item in told.items() if title.endswith("escape.png"))["file"]
+    photos = {photo["file"]: photo for photo in (await listed(here))["photos"]}
+    assert photos[told["early.png"]["file"]]["caption"] == "ohwx in a park"
+    assert photos[told["late.png"]["file"]]["caption"] == "ohwx by a lake"
+    assert len(photos) == 4
+    assert not list(root.parent.glob("escape*"))
+    assert [path.name for path in (root / ".scratch").glob("upload-*")] == []
+
+
+async def test_a_form_that_is_none_or_breaks_off(here: Here, root: Path) -> None:
+    await here.post("/isengard/characters", json={"name": "Ada"})
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    await error(await here.post(f"{ADA}/images", data=b"--x--\r\n", headers=kind), "REQUEST_INVALID")
+    await error(await here.post(f"{ADA}/images", data=b"nonsense", headers=kind), "REQUEST_UNREADABLE")
+    bare = {"Content-Type": "multipart/form-data"}
+    await error(await here.post(f"{ADA}/images", data=b"x", headers=bare), "REQUEST_UNREADABLE")
+    _, writer = await asyncio.open_connection("127.0.0.1", here.port)
+    writer.write(
+        f"POST {ADA}/images HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nabc'.encode()
+    )
+    await writer.drain()
+    await asyncio.sleep(0.3)
+    writer.close()
+    await asyncio.sleep(0.3)
+    assert (await listed(here))["total"] == 0
+
+
+async def test_every_change_of_a_photo_can_be_taken_back(here: Here) -> None:
+    await here.post("/isengard/characters", json={"name": "Ada", "trigger_word": "ohwx"})
+    one, two = [item["file"] for item in await uploaded(here, ("a.png", picture(1)), ("b.png", picture(2)))]
+    key = {"character": "ada", "file": one}
+    changed = await here.patch(f"{ADA}/images/{one}", json={"caption": "ohwx smiling", "rotation": 90})
+    assert (await changed.json())["caption"] == "ohwx smiling"
+    cropped = await (await here.patch(f"{ADA}/images/{one}", json={"crop": [0.1, 0.1, 0.5, 0.5]})).json()
+    assert (cropped["rotation"], cropped["crop"], cropped["can_undo"]) == (90, [0.1, 0.1, 0.5, 0.5], True)
+    back = await (await here.patch(f"{ADA}/images/{one}", json={"undo": True})).json()
+    assert (back["rotation"], back["crop"]) == (90, None)
+    await error(await here.patch(f"{ADA}/images/{one}", json={"crop": [0.9, 0.9, 0.5, 0.5]}), "EDIT_INVALID")
+    await here.post("/isengard/images/reject", json={"photos": [key]})
+    assert [photo["file"] for photo in (await listed(here, "?rejected=true"))["photos"]] == [one]
+    await here.post("/isengard/images/reject", json={"photos": [key], "rejected": False})
+    gone = await (await here.post("/isengard/images/delete", json={"photos": [key]})).json()
+    assert (await listed(here))["total"] == 1
+    await here.post("/isengard/images/restore", json=gone)
+    assert {photo["file"] for photo in (await listed(here))["photos"]} == {one, two}
+    edit = {"photos": [key], "edit": {"kind": "append", "text": "at night"}}
+    preview = await (await here.post("/isengard/images/captions", json={**edit, "preview": True})).json()
+    assert (preview["changes"][0]["after"], preview["undo"]) == ("ohwx smiling, at night", "")
+    done = await (await here.post("/isengard/images/captions", json=edit)).json()
+    assert done["changes"] == preview["changes"]
+    undone = await (await here.post("/isengard/images/captions/undo", json={"undo": done["undo"]})).json()
+    assert undone == {"restored": [key], "conflicts": []}
+
+
+async def test_pictures_are_private_and_small_ones_are_small(here: Here) -> None:
+    await here.post("/isengard/characters", json={"name": "Ada"})
+    (added,) = await uploaded(here, ("a.png", picture(1)))
+    (photo,) = (await listed(here))["photos"]
+    for address, kind in ((photo["url"], b"\xff\xd8\xff"), (photo["thumb"], b"RIFF")):
+        answer = await here.get(address)
+        data = await answer.read()
+        assert data.startswith((kind, b"\x89PNG")), data[:8]
+        assert "private" in answer.headers["Cache-Control"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Type"].startswith("image/")
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+    part = await here.get(f"{ADA}/images/{added['file']}", headers={"Range": "bytes=0-3"})
+    assert (part.status, len(await part.read())) == (206, 4)
+
+
+async def test_photos_put_there_by_hand_are_taken_in_when_somebody_looks(
+    here: Here, root: Path, services: Services
+) -> None:
+    await here.post("/isengard/characters", json={"name": "Ada"})
+    folder = root / "characters" / "ada" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "by hand.png").write_bytes(picture(5))
+    os.utime(folder / "by hand.png", (1, 1))
+    for _ in range(200):
+        states = [photo["state"] for photo in (await listed(here))["photos"]]
+        if states == ["ok"]:
+            break
+        await asyncio.sleep(0.1)
+    assert states == ["ok"]
+    report = await (await here.get(f"{ADA}/report")).json()
+    assert report["photos"]["photos"] == 1
+    assert services.hub.last > 0
+
+
+async def test_an_archive_goes_out_and_comes_in(here: Here) -> None:
+    await here.post("/isengard/characters", json={"name": "Ada", "trigger_word": "ohwx"})
+    await uploaded(here, ("a.png", picture(1)), ("a.txt", b"ohwx smiling"))
+    answer = await here.get(f"{ADA}/export")
+    archive = await answer.read()
+    assert (answer.status, answer.content_type, archive[:2]) == (200, "application/zip", b"PK")
+    kind = {"Content-Type": "application/zip"}
+    back = await here.post("/isengard/characters/import", data=archive, headers=kind)
+    body = json.loads(await back.text())
+    assert back.status == 201, body
+    assert (body["character"]["id"], body["photos"]) == ("ada-2", 1)
+    await error(await here.post("/isengard/characters/import", data=b"no zip", headers=kind), "ARCHIVE_UNREADABLE")

@@ -1,0 +1,124 @@
+"""Following event files: from any place, across torn lines, new jobs and growing files, once for all who listen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isengard.tests.trainer.jobs import empty_job
+from isengard.trainer.job import JobFolder
+from isengard.web.services import Services
+from isengard.web.tails import Follower
+
+
+def written(path: Path, *numbers: int) -> None:
+    with path.open("a", encoding="utf-8") as stream:
+        for number in numbers:
+            stream.write(json.dumps({"v": 1, "seq": number, "type": "loss", "step": number}) + "\n")
+
+
+def test_a_follower_reads_whole_lines_only(tmp_path: Path) -> None:
+    """A line that is being written is left; one that was torn and cut off does not confuse what follows."""
+    path = tmp_path / "events.jsonl"
+    follower = Follower(path)
+    assert follower.read() == []
+    written(path, 1, 2)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write('{"v": 1, "se')
+    assert [event["seq"] for event in follower.read()] == [1, 2]
+    assert follower.read() == []
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(size - len('{"v": 1, "se'))
+    written(path, 3)
+    path.open("a", encoding="utf-8").write("no event\n")
+    written(path, 4)
+    assert [event["seq"] for event in follower.read()] == [3, 4]
+    again = Follower.at_end(path, path.stat().st_size)
+    assert again.read() == []
+    written(path, 5)
+    assert [event["seq"] for event in again.read()] == [5]
+
+
+@pytest.fixture
+async def started(services: Services) -> AsyncIterator[Services]:
+    """Services whose tails run; the queue does not."""
+    services.hub.attach()
+    await services.tails.start()
+    yield services
+    services.close_streams()
+    await services.tails.stop()
+
+
+def numbers(chunk: bytes) -> list[int]:
+    return [int(line[4:]) for line in chunk.decode().splitlines() if line.startswith("id: ")]
+
+
+async def heard(services: Services, job: str, after: int, last: int) -> list[int]:
+    """Numbers of the events that a listener gets up to one."""
+    found: list[int] = []
+    with services.tails.listening(job) as tail:
+        async for chunk in services.tails.events(tail, after):
+            found += numbers(chunk or b"")
+            if found and found[-1] >= last:
+                break
+    return found
+
+
+async def test_streams_begin_anywhere_and_miss_nothing(started: Services) -> None:
+    """From the beginning, from the middle, live, and all three while the file grows by thousands of lines."""
+    job = empty_job(started.library.jobs / "one")
+    written(job.events_file, *range(1, 2001))
+    early = asyncio.create_task(heard(started, "one", 0, 4000))
+    middle = asyncio.create_task(heard(started, "one", 1500, 4000))
+    late = asyncio.create_task(heard(started, "one", 2000, 4000))
+    for start in range(2001, 4001, 100):
+        written(job.events_file, *range(start, start + 100))
+        await asyncio.sleep(0.02)
+    assert await early == list(range(1, 4001))
+    assert await middle == list(range(1501, 4001))
+    assert await late == list(range(2001, 4001))
+
+
+async def test_the_hub_is_told_of_new_jobs_once_and_of_the_last_of_many_losses(started: Services) -> None:
+    hub = started.hub
+    seen: list[dict[str, Any]] = []
+
+    async def listen() -> None:
+        async for chunk in hub.listen(0):
+            lines = (chunk or b"").decode().splitlines()
+            seen.extend(json.loads(line[6:]) for line in lines if line.startswith("data: "))
+
+    listener = asyncio.create_task(listen())
+    job = empty_job(started.library.jobs / "one")
+    await asyncio.sleep(0.05)
+    written(job.events_file, *range(1, 200))
+    started.tails.poke()
+    for _ in range(100):
+        await asyncio.sleep(0.05)
+        if any(event.get("seq") == 199 for event in seen):
+            break
+    await asyncio.sleep(0.6)
+    listener.cancel()
+    told = [event["seq"] for event in seen if event.get("job") == "one"]
+    assert told == [199]
+    assert {"changed": ["one"]} in seen
+
+
+async def test_a_job_that_is_done_ends_its_streams(started: Services) -> None:
+    job = empty_job(started.library.jobs / "one")
+    _finish(job)
+    with started.tails.listening("one") as tail:
+        found = [chunk async for chunk in started.tails.events(tail, 0)]
+    assert numbers(b"".join(chunk or b"" for chunk in found)) == [1, 2, 3]
+
+
+def _finish(job: JobFolder) -> None:
+    with job.writer() as writer:
+        for state in ("preparing", "training", "done"):
+            writer.set_state(state)

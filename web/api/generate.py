@@ -1,0 +1,282 @@
+"""Pictures: asked for, followed, stopped; and what the generators can do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from pydantic import Field
+
+from ... import settings
+from ...errors import IsengardError
+from ...generator import NAMES, NOT_READY
+from ...generator.queue import Generation
+from ...generator.request import LAST_SEED, MOST, TOGGLES, GenerationRequest, request_from_dict
+from ...library import guides
+from ...library.store import Library
+from ..call import Call
+from ..generating import base_files, base_of, choose_lora, missing_base, use_of
+from ..models import Body, Out, Query
+from ..routing import Routes
+from ..sse import BEAT_SECONDS, Stream, last_event_id
+
+routes = Routes("generate")
+
+Guide = Annotated[str, Field(min_length=1, max_length=60, description="The id that POST /guides has given.")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Strength = Annotated[float, Field(ge=0, le=2)]
+Aspect = Literal["1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16"]
+
+
+class ControlNetIn(Body):
+    """Takes edges, depth or pose from a picture."""
+
+    guide: Guide
+    kind: Literal["canny", "depth", "pose"] = "canny"
+    strength: Strength = 0.6
+    start: Share = 0.0
+    end: Share = 0.8
+
+
+class ImagePromptIn(Body):
+    """Makes pictures like another one."""
+
+    guide: Guide
+    method: Literal["redux", "ip-adapter"] = "redux"
+    strength: Strength = 0.7
+
+
+class FaceDetailerIn(Body):
+    """Finds faces and paints them again, larger."""
+
+    denoise: float = Field(default=0.4, ge=0.05, le=1)
+
+
+class UpscaleIn(Body):
+    """Makes the finished picture larger."""
+
+    factor: float = Field(default=2.0, ge=1, le=4)
+    method: Literal["model", "tiled"] = "model"
+
+
+class NewGeneration(Body):
+    """Pictures to be made: of a character with one of its LoRAs, or with the base model alone."""
+
+    prompt: str = Field(
+        default="",
+        max_length=4000,
+        description="{trigger} stands for the trigger word; where the word is missing it is put in front.",
+    )
+    character: str = Field(default="", max_length=150, description="Id; empty: nobody, or the LoRA's.")
+    lora: str = Field(default="", max_length=150, description="Id; empty: the character's latest.")
+    strength: Strength | None = Field(default=None, description="Of the LoRA; null: the character's.")
+    family: Literal["mini", "flux1-dev"] | None = Field(default=None, description="Base model; null: the LoRA's.")
+    generator: Literal["diffusers", "comfyui", "video"] = "diffusers"
+    aspect: Aspect = "1:1"
+    count: int = Field(default=1, ge=1, le=MOST)
+    seed: int | None = Field(
+        default=None, ge=0, le=LAST_SEED - MOST, description="Picture i has seed + i; null: drawn, and told."
+    )
+    steps: int = Field(default=20, ge=1, le=100)
+    guidance: float = Field(default=3.5, ge=0, le=20)
+    beside_training: bool = Field(default=False, description="Don't wait for a training to end.")
+    controlnet: ControlNetIn | None = None
+    image_prompt: ImagePromptIn | None = None
+    face_detailer: FaceDetailerIn | None = None
+    upscale: UpscaleIn | None = None
+
+
+class ProgressOut(Out):
+    """Where a generation stands."""
+
+    picture: int = Field(description="Which one is being made, from 0.")
+    count: int
+    step: int
+    steps: int
+
+
+class GenerationOut(Out):
+    """A request for pictures, on its way or over."""
+
+    id: str
+    state: Literal["queued", "running", "done", "cancelled", "failed"]
+    reason: str = Field(description="Why it waits, if it is not only the order.")
+    created: str
+    settings: dict[str, Any] = Field(description="Of the first picture; the n-th has this seed plus n.")
+    count: int
+    pictures: list[str] = Field(description="Those that are done, as ids of the gallery.")
+    progress: ProgressOut | None
+    error: dict[str, Any] | None = Field(description="Code, message and hint of what made it fail.")
+
+    @classmethod
+    def of(cls, call: Call, generation: Generation) -> GenerationOut:
+        """From the queue's."""
+        progress, error = generation.progress, generation.error
+        shown = {name: error[name] for name in ("code", "message", "hint")} if error else None
+        return cls(
+            id=generation.id,
+            state=generation.state,  # type: ignore[arg-type]
+            reason=generation.reason,
+            created=generation.created,
+            settings=generation.request.settings(0),
+            count=generation.request.count,
+            pictures=list(generation.pictures),
+            progress=ProgressOut(**{name: progress[name] for name in ProgressOut.model_fields}) if progress else None,
+            error=call.services.redaction.values(shown),
+        )
+
+
+class GenerationList(Out):
+    """Generations, the oldest first."""
+
+    generations: list[GenerationOut]
+
+
+class AbilityOut(Out):
+    """Whether something can be done, and if not, what is missing and where to get it."""
+
+    name: str
+    ready: bool
+    reason: str
+
+
+class GeneratorOut(Out):
+    """A generator and what it can do with a family."""
+
+    name: str
+    family: str
+    ready: bool
+    reason: str
+    toggles: list[AbilityOut]
+
+
+class GeneratorList(Out):
+    """All generators, also those that are planned."""
+
+    generators: list[GeneratorOut]
+
+
+class GeneratorsQuery(Query):
+    """For which base model."""
+
+    family: Literal["mini", "flux1-dev"] | None = Field(default=None, description="Default: that of this host's mode.")
+
+
+class StreamQuery(Query):
+    """Where to go on."""
+
+    after: str = Field(default="", max_length=20, description="An event's id, for clients that can't send headers.")
+
+
+_REQUEST_ERRORS = (
+    "GENERATION_INVALID", "GENERATOR_NOT_READY", "FEATURE_NOT_READY", "CHARACTER_MISSING", "CHARACTER_CORRUPT",
+    "LORA_MISSING", "LORA_WRONG_FAMILY", "LORA_INCOMPATIBLE", "GUIDE_MISSING", "MODEL_MISSING", "MODEL_UNREADABLE",
+    "MODEL_UNSUPPORTED", "LIBRARY_NEWER", "NAME_INVALID",
+)  # fmt: skip
+
+
+@routes.post("/generate", status=201, errors=_REQUEST_ERRORS)
+async def create(call: Call, body: NewGeneration) -> GenerationOut:
+    """Puts a request for pictures into the queue; nothing that is asked for is left out silently."""
+    request = await call.run(_request, call.library, body)
+    generation = await call.services.pictures.queue.submit(
+        request, beside_training=body.beside_training, correlation_id=call.correlation_id
+    )
+    call.created(f"/generate/{generation.id}")
+    return GenerationOut.of(call, generation)
+
+
+@routes.get("/generate")
+async def index(call: Call) -> GenerationList:
+    """What waits, runs, and was over lately."""
+    found = call.services.pictures.queue.list_all()
+    return GenerationList(generations=[GenerationOut.of(call, generation) for generation in found])
+
+
+@routes.get("/generate/{generation}", errors=("GENERATION_MISSING",))
+async def show(call: Call, generation: str) -> GenerationOut:
+    """One generation."""
+    return GenerationOut.of(call, call.services.pictures.queue.get(generation))
+
+
+@routes.post("/generate/{generation}/cancel", errors=("GENERATION_MISSING",))
+async def cancel(call: Call, generation: str) -> GenerationOut:
+    """Stops a generation, whether it waits or runs; pictures that are done stay in the gallery."""
+    return GenerationOut.of(call, await call.services.pictures.queue.cancel(generation))
+
+
+@routes.get("/generate/{generation}/stream", media="text/event-stream", errors=("GENERATION_MISSING",))
+async def stream(call: Call, generation: str, query: StreamQuery) -> web.StreamResponse:
+    """Server-sent events: `queued`, `loading`, `progress`, `preview` (a JPEG in base64), `picture`, `warning`, then
+    one of `done`, `cancelled` and `failed`, and `end`. With Last-Event-ID nothing but outdated progress is missed."""
+    queue, hub = call.services.pictures.queue, call.services.hub
+    queue.get(generation)
+    given = last_event_id(call, query.after)
+    events = queue.stream(generation, after=int(given) if given.isdecimal() else 0)
+    answer = Stream(call)
+    await answer.open()
+    pending: asyncio.Future[Any] | None = None
+    try:
+        while not hub.closed:
+            pending = pending or asyncio.ensure_future(anext(events, None))
+            await asyncio.wait({pending}, timeout=min(BEAT_SECONDS, 1.0))
+            if not pending.done():
+                await answer.beat()
+                continue
+            found, pending = pending.result(), None
+            if found is None:
+                break
+            number, event = found
+            values = {name: value for name, value in event.items() if name != "type"}
+            await answer.send(event["type"], call.services.redaction.values(values), number)
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.gather(pending, return_exceptions=True)
+        await events.aclose()
+    await answer.close("the server stops" if hub.closed else "it is over")
+    return answer.response
+
+
+@routes.get("/generators")
+async def generators(call: Call, query: GeneratorsQuery) -> GeneratorList:
+    """What each generator can do with a base model, and what it lacks."""
+    family = query.family or settings.default_family()
+    return GeneratorList(generators=[await _ability(call, name, family) for name in NAMES])
+
+
+async def _ability(call: Call, name: str, family: str) -> GeneratorOut:
+    if name in NOT_READY:
+        reason = f"The generator {name} is not ready: {NOT_READY[name]}."
+        toggles = [AbilityOut(name=toggle, ready=False, reason=reason) for toggle in TOGGLES]
+        return GeneratorOut(name=name, family=family, ready=False, reason=reason, toggles=toggles)
+    found = await call.services.pictures.queue.readiness(name, family)
+    toggles = [AbilityOut(name=toggle, ready=found[toggle].ready, reason=found[toggle].reason) for toggle in TOGGLES]
+    base = await call.run(base_files, family)
+    reason = found["pictures"].reason or missing_base(family, base)
+    return GeneratorOut(name=name, family=family, ready=not reason, reason=reason, toggles=toggles)
+
+
+def _request(library: Library, body: NewGeneration) -> GenerationRequest:
+    values = body.model_dump(
+        include={"prompt", "generator", "aspect", "count", "steps", "guidance", "face_detailer", "upscale"}
+    )
+    if body.seed is not None:
+        values["seed"] = body.seed
+    for name in ("controlnet", "image_prompt"):
+        if given := getattr(body, name):
+            guide = guides.path_of(library, given.guide)
+            values[name] = {**given.model_dump(exclude={"guide"}), "image": str(guide)}
+    family = body.family or settings.default_family()
+    if not (body.character or body.lora):
+        values |= {"family": family, "base": vars(base_files(family))}
+    else:
+        lora = choose_lora(library, body.character, body.lora)
+        if body.family not in (None, lora.family):
+            raise IsengardError(
+                "LORA_WRONG_FAMILY", f"{lora.name} was trained on {lora.family} and can't be used with {body.family}."
+            )
+        base = base_of(library, lora)
+        values |= {"family": lora.family, "base": vars(base), "loras": [vars(use_of(library, lora, body.strength))]}
+    return request_from_dict(values)

@@ -1,0 +1,297 @@
+"""Trainings: planned, started, followed live, paused, cancelled, resumed, put in order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from pydantic import Field, JsonValue
+
+from ...errors import IsengardError
+from ...library.job_files import describe
+from ...library.losses import read_losses
+from ...library.plans import Wish, make_plan
+from ..call import Call
+from ..jobs_out import JobList, JobOut, KeptLora, job_out
+from ..models import Body, Out, Query, TrashOut
+from ..routing import Routes
+from ..sse import Stream, last_event_id
+
+routes = Routes("training")
+
+Slug = Annotated[str, Field(min_length=1, max_length=150, examples=["ada"])]
+Settings = Annotated[
+    dict[str, JsonValue], Field(max_length=60, description="Any settings of the job; GET /presets lists them.")
+]
+BaseFiles = Annotated[
+    dict[Literal["transformer", "vae", "clip", "t5"], Annotated[str, Field(max_length=200)]],
+    Field(description="File names of the base model's parts, out of those that GET /system lists."),
+]
+_PLANNING = ("CHARACTER_MISSING", "CHARACTER_CORRUPT", "NAME_INVALID")
+_MAKING = (*_PLANNING, "CONFIG_INVALID", "PHOTOS_NONE", "PHOTOS_TOO_FEW", "PHOTO_UNREADABLE", "PHOTO_TOO_LARGE",
+           "PHOTO_TOO_SMALL", "PHOTO_CHANGED", "CAPTION_TOO_LONG", "CAPTION_UNREADABLE", "MODEL_MISSING",
+           "MODEL_UNREADABLE", "MODEL_WRONG_KIND", "MODEL_UNSUPPORTED", "TOKENIZER_MISSING", "JOB_EXISTS",
+           "LIBRARY_BUSY")  # fmt: skip
+_JOB = ("JOB_MISSING", "NAME_INVALID", "JOB_CORRUPT", "CONFIG_UNREADABLE")
+
+
+class TrainingWish(Body):
+    """What is to be trained."""
+
+    character: Slug
+    preset: Literal["quick", "balanced", "high-quality"] = "balanced"
+    family: Literal["mini", "flux1-dev"] | None = Field(default=None, description="The mode's default if left out.")
+    settings: Settings = Field(default_factory=dict)
+    base: BaseFiles = Field(default_factory=dict)
+
+    def wish(self) -> Wish:
+        """For the library."""
+        return Wish(
+            character=self.character, preset=self.preset, family=self.family or "", settings=self.settings,
+            base={str(part): name for part, name in self.base.items()},
+        )  # fmt: skip
+
+
+class NewTraining(TrainingWish):
+    """A training to be started."""
+
+    again: bool = Field(default=False, description="Train anew even if the very same training is there already.")
+
+
+class Repair(Out):
+    """Something that stands in the way, or speaks against it."""
+
+    code: str
+    message: str
+    hint: str = Field(description="What mends it.")
+
+
+class PlanOut(Out):
+    """What a training would take. null: not known."""
+
+    character: str
+    photos: int
+    steps: int
+    seconds: float | None
+    seconds_per_step: float | None
+    pace: Literal["measured", "scaled", "guess"] | None = Field(
+        description="Where the time comes from: such a training ran here, one of another size did, none did."
+    )
+    memory_needed: int | None = Field(description="Bytes, estimated; on the GPU if there is one.")
+    memory_free: int
+    on_gpu: bool
+    disk_needed: int
+    disk_free: int
+    warnings: list[str]
+    obstacles: list[Repair] = Field(description="Must be mended before the training can start.")
+    cautions: list[Repair] = Field(description="Speak against it and do not forbid it.")
+    settings: dict[str, Any] | None = Field(description="The complete settings.")
+
+
+class JobChanges(Body):
+    """Settings of a job that waits or has stopped."""
+
+    settings: Settings
+
+
+class AgainBody(Body):
+    """Settings of a new job, made of an old one."""
+
+    settings: Settings = Field(default_factory=dict)
+
+
+class Order(Body):
+    """Which jobs come next."""
+
+    order: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=1000)]
+
+
+class OrderOut(Out):
+    """The waiting jobs, the next one first."""
+
+    running: str
+    order: list[str]
+
+
+class Keep(Body):
+    """Which checkpoint."""
+
+    step: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class StreamQuery(Query):
+    """Where to go on."""
+
+    after: Annotated[int, Field(ge=0, le=10**12)] = Field(default=0, description="Number of the last event seen.")
+
+
+class LossQuery(Query):
+    """How much of the losses."""
+
+    points: Annotated[int, Field(ge=3, le=5000)] = 500
+    after: Annotated[int, Field(ge=0, le=10**12)] = Field(default=0, description="Only what came after this event.")
+
+
+class LossOut(Out):
+    """A chart's data, column by column; the last value of each step, thinned out to the points that shape the line."""
+
+    steps: list[int]
+    loss: list[float]
+    smoothed: list[float]
+    learning_rate: list[float]
+    seen: int = Field(description="Steps that have a loss, before thinning.")
+    last_event: int = Field(description="Go on live from here: as Last-Event-ID of the stream, or as `after`.")
+
+
+@routes.post("/training/plan", errors=_PLANNING)
+async def plan(call: Call, body: TrainingWish) -> PlanOut:
+    """What a training would take and what stands in its way; nothing is written."""
+    found = await call.run(make_plan, call.library, body.wish())
+    values = call.services.redaction.values(describe(found))
+    config = found.outlook.config
+    shown = call.services.redaction.values(config.as_dict()) if config else None
+    return PlanOut(character=found.character.id, settings=shown, **values)
+
+
+@routes.get("/training")
+async def index(call: Call) -> JobList:
+    """Jobs that run, wait or can be resumed: the running one, the queue in order, then the others."""
+    return await call.run(_unfinished, call)
+
+
+@routes.post("/training", status=201, also=(200,), errors=_MAKING)
+async def create(call: Call, body: NewTraining) -> JobOut:
+    """Makes a job and queues it. The very same training is not begun twice: 200 and that one, which goes on."""
+    made = await call.run(call.services.jobs.create, body.wish(), again=body.again, correlation_id=call.correlation_id)
+    return await _begin(call, made.job.id, known=made.known)
+
+
+@routes.post("/training/order", errors=("JOB_STATE", "NAME_INVALID"))
+async def reorder(call: Call, body: Order) -> OrderOut:
+    """Puts waiting jobs in front, in this order."""
+    order = await call.run(call.services.queue.reorder, body.order)
+    return OrderOut(running=call.services.queue.running, order=order)
+
+
+@routes.get("/training/{job}", errors=_JOB)
+async def show(call: Call, job: str) -> JobOut:
+    """One job."""
+    return await call.run(_one, call, job)
+
+
+@routes.patch("/training/{job}", errors=(*_JOB, "CONFIG_INVALID", "JOB_LOCKED", "JOB_FINISHED"))
+async def change(call: Call, job: str, body: JobChanges) -> JobOut:
+    """Changes settings of a job that no process works on, e.g. to less memory before it is resumed."""
+    await call.run(call.services.jobs.change, job, body.settings)
+    return await _changed(call, job)
+
+
+@routes.delete("/training/{job}", errors=(*_JOB, "JOB_LOCKED", "LIBRARY_BUSY", "LIBRARY_CONFLICT"))
+async def delete(call: Call, job: str) -> TrashOut:
+    """Puts a job into the trash; the LoRA that came of it stays."""
+    entry = await call.run(call.services.jobs.delete, job)
+    call.services.hub.publish("jobs", {"changed": [job]})
+    return TrashOut(trash=entry.id, label=entry.label)
+
+
+@routes.post("/training/{job}/again", status=201, errors=(*_JOB, *_MAKING))
+async def again(call: Call, job: str, body: AgainBody) -> JobOut:
+    """A new job with the photos of this one, as they were, and other settings, e.g. ones that need less memory."""
+    made = await call.run(call.services.jobs.train_again, job, body.settings, correlation_id=call.correlation_id)
+    return await _begin(call, made.id, known=False)
+
+
+@routes.post("/training/{job}/pause", errors=(*_JOB, "JOB_STATE"))
+async def pause(call: Call, job: str) -> JobOut:
+    """Saves and stops; pictures can be made meanwhile. A waiting job is passed over until it is resumed."""
+    await call.run(call.services.queue.pause, job)
+    return await _changed(call, job)
+
+
+@routes.post("/training/{job}/cancel", errors=(*_JOB, "JOB_STATE"))
+async def cancel(call: Call, job: str) -> JobOut:
+    """Ends a job; what was saved stays."""
+    await call.run(call.services.queue.cancel, job)
+    return await _changed(call, job)
+
+
+@routes.post("/training/{job}/resume", errors=(*_JOB, "JOB_FINISHED", "JOB_LOCKED", "JOB_STATE"))
+async def resume(call: Call, job: str) -> JobOut:
+    """Queues a stopped job; it goes on from its last checkpoint."""
+    await call.run(call.services.queue.resume, job, call.correlation_id)
+    return await _changed(call, job)
+
+
+@routes.post(
+    "/training/{job}/loras", status=201, errors=(*_JOB, "CHECKPOINT_MISSING", "CHARACTER_MISSING", "LORA_MISSING")
+)
+async def keep(call: Call, job: str, body: Keep) -> KeptLora:
+    """Makes a checkpoint's LoRA one of the character's LoRAs."""
+    found = await call.run(call.services.jobs.keep_checkpoint, job, body.step)
+    call.created(f"/loras/{found.id}")
+    return KeptLora(id=found.id, character=found.character, step=found.step, file=found.file)
+
+
+@routes.get("/training/{job}/loss", errors=_JOB)
+async def loss(call: Call, job: str, query: LossQuery) -> LossOut:
+    """Losses for a chart, thinned out to so many points."""
+    folder = await call.run(call.services.jobs.folder, job)
+    found = await call.run(read_losses, folder.events_file, most=query.points, after=query.after)
+    columns: list[list[Any]] = [list(column) for column in zip(*found.points, strict=True)] or [[], [], [], []]
+    return LossOut(
+        steps=columns[0], loss=columns[1], smoothed=columns[2], learning_rate=columns[3],
+        seen=found.steps_seen, last_event=found.last_event,
+    )  # fmt: skip
+
+
+@routes.get("/training/{job}/stream", media="text/event-stream", errors=_JOB)
+async def stream(call: Call, job: str, query: StreamQuery) -> web.StreamResponse:
+    """A job's events as server-sent events: all so far behind `after`, then as they come. Their ids are their numbers.
+
+    Ends with `end` when the job is done, or when the server stops.
+    """
+    await call.run(call.services.jobs.folder, job)
+    given = last_event_id(call, str(query.after))
+    if not given.isdecimal() or len(given) > 12:
+        raise IsengardError("REQUEST_INVALID", "Last-Event-ID must be the number of an event.")
+    tails, answer = call.services.tails, Stream(call)
+    with tails.listening(job) as tail:
+        await answer.open()
+        async for chunk in tails.events(tail, int(given)):
+            await (answer.beat() if chunk is None else answer.write(chunk))
+    await answer.close("done" if tail.state == "done" else "the server stops")
+    return answer.response
+
+
+async def _begin(call: Call, job_id: str, *, known: bool) -> JobOut:
+    queue = call.services.queue
+    call.status = 200 if known else 201
+    call.created(f"/training/{job_id}")
+    job = await call.run(call.services.jobs.get, job_id)
+    if job.state.state == "queued":
+        await call.run(queue.enqueue, job_id)
+    elif job.state.state != "done":
+        await call.run(queue.resume, job_id, call.correlation_id)
+    return await _changed(call, job_id)
+
+
+async def _changed(call: Call, job_id: str) -> JobOut:
+    """Tells who listens, and answers the job as it is now."""
+    call.services.tails.poke()
+    call.services.hub.publish("jobs", {"changed": [job_id]})
+    return await call.run(_one, call, job_id)
+
+
+def _one(call: Call, job_id: str) -> JobOut:
+    services = call.services
+    return job_out(services.jobs.get(job_id), services.queue.order(), services.redaction)
+
+
+def _unfinished(call: Call) -> JobList:
+    services = call.services
+    order, running = services.queue.order(), services.queue.running
+    jobs, broken = services.jobs.all()
+    place = {job_id: number for number, job_id in enumerate([running, *order])}
+    found = [job for job in jobs if job.state.state != "done"]
+    found.sort(key=lambda job: place.get(job.id, len(place)))
+    return JobList.of(found, broken, order, running, services.redaction)

@@ -1,0 +1,65 @@
+"""One request in a handler's hands: the services, threads for file work, and what is added to the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from aiohttp import web
+
+from ..library.store import Library
+from .routing import Route
+
+if TYPE_CHECKING:
+    from .services import Services
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class Call:
+    """Made by the wrapper for each request."""
+
+    request: web.Request
+    route: Route
+    services: Services
+    correlation_id: str
+    prefix: str
+    """What stands before the route's path in this host: `/isengard` or `/api/isengard`."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Put onto the answer."""
+    status: int = 0
+    """Instead of the route's; one of its `also`."""
+
+    @property
+    def library(self) -> Library:
+        """The library that is open."""
+        return self.services.library
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs what reads or writes files in a thread, with this request's correlation id on its log lines."""
+        return await self.services.run(function, *args, **kwargs)
+
+    def created(self, path: str) -> None:
+        """Says where what was made is found."""
+        self.headers["Location"] = self.prefix + path
+
+    def etag(self, etag: str) -> None:
+        """Names the version that is answered."""
+        self.headers["ETag"] = f'"{etag}"'
+
+    def if_match(self) -> str:
+        """The version that the client has changed, or nothing if it does not care."""
+        given = self.request.headers.get("If-Match", "").strip()
+        return "" if given == "*" else given.removeprefix("W/").strip('"')
+
+
+async def run_in(pool: object, function: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Runs a function in an executor, with this task's context."""
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(pool, lambda: context.run(function, *args, **kwargs))  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""Moves of jobs that no process works on, as both hosts' queues make them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..errors import IsengardError
+from ..trainer.job import ACTIVE, JobFolder, ask
+
+_PATIENCE_SECONDS = 10.0
+"""How long a trainer that has said its last word may take to let go of its job."""
+
+
+def stop_waiting(folder: JobFolder, state: str, reason: str, wish: str) -> None:
+    """A job that no process works on. If one has just begun, it is asked instead."""
+    try:
+        with folder.writer() as writer:
+            writer.set_state(state, reason=reason)
+    except IsengardError as problem:
+        if problem.code != "JOB_LOCKED":
+            raise
+        ask(folder.control_file, stop=wish)
+
+
+def when_free(folder: JobFolder, deed: Callable[[], None]) -> None:
+    """A trainer that has just written its last state lets go of the lock a moment later."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return deed()
+        except IsengardError as problem:
+            if problem.code != "JOB_LOCKED" or time.monotonic() > deadline or folder.state().state in ACTIVE:
+                raise
+        time.sleep(0.05)
+
+
+def fail(folder: JobFolder, error: IsengardError) -> None:
+    """What was to begin did not: the job must not be tried again and again."""
+    with folder.writer() as writer:
+        writer.emit("error", **error.as_dict())
+        writer.set_state("preparing")
+        writer.set_state("failed", reason=error.message, error=error.as_dict())

@@ -1,0 +1,136 @@
+"""How jobs look in answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ..errors import IsengardError
+from ..library.jobs import Job
+from ..library.redaction import Redaction
+from ..trainer.job import RESUMABLE
+from .models import Out
+
+State = Literal["queued", "preparing", "training", "done", "failed", "paused", "cancelled", "interrupted"]
+
+
+class Failure(Out):
+    """What made a job fail."""
+
+    code: str
+    message: str
+    hint: str
+    details: dict[str, Any] | None = None
+
+
+class JobOut(Out):
+    """A job."""
+
+    id: str
+    name: str = Field(description="The character's name when the job was made.")
+    character: str = Field(description="Id of the character; empty for a job from elsewhere.")
+    trigger_word: str
+    family: str
+    preset: str
+    state: State
+    step: int
+    steps: int
+    reason: str
+    error: Failure | None
+    photos: int
+    attempt: int = Field(description="How often a process has begun on it.")
+    created: str
+    updated: str
+    correlation_id: str
+    position: int | None = Field(description="Place in the queue from 0; null if it does not wait.")
+    can_resume: bool
+    lora: str = Field(description="Id of the LoRA that came of it.")
+    warnings: list[str]
+    settings: dict[str, Any]
+
+
+class BrokenJob(Out):
+    """A job folder that can't be read."""
+
+    id: str
+    code: str
+    message: str
+    hint: str
+
+
+class JobList(Out):
+    """Jobs, and the cursor of the next page; empty on the last."""
+
+    jobs: list[JobOut]
+    broken: list[BrokenJob]
+    running: str
+    order: list[str]
+    next: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        jobs: Sequence[Job],
+        broken: Sequence[tuple[str, IsengardError]],
+        order: list[str],
+        running: str,
+        redaction: Redaction,
+        cursor: str = "",
+    ) -> JobList:
+        """From the library's."""
+        return cls(
+            jobs=[job_out(job, order, redaction) for job in jobs],
+            broken=[
+                BrokenJob(id=job_id, code=problem.code, message=redaction.text(problem.message), hint=problem.hint)
+                for job_id, problem in broken
+            ],
+            running=running,
+            order=order,
+            next=cursor,
+        )
+
+
+class KeptLora(Out):
+    """A LoRA that a checkpoint became; GET /loras tells more."""
+
+    id: str
+    character: str
+    step: int
+    file: str
+
+
+def job_out(job: Job, order: Sequence[str], redaction: Redaction) -> JobOut:
+    """A job for an answer: paths outside the library are taken out."""
+    state = job.state
+    return JobOut(
+        id=job.id,
+        name=job.config.name,
+        character=job.character,
+        trigger_word=job.config.trigger_word,
+        family=job.config.family,
+        preset=job.config.preset,
+        state=state.state,  # type: ignore[arg-type]
+        step=state.step,
+        steps=state.steps,
+        reason=redaction.text(state.reason),
+        error=_failure(redaction.values(state.error)) if state.error else None,
+        photos=job.photos,
+        attempt=state.attempt,
+        created=state.created,
+        updated=state.updated,
+        correlation_id=state.correlation_id,
+        position=order.index(job.id) if job.id in order else None,
+        can_resume=state.state in RESUMABLE,
+        lora=job.lora,
+        warnings=[redaction.text(text) for text in job.warnings],
+        settings=redaction.values(job.config.as_dict()),
+    )
+
+
+def _failure(error: dict[str, Any]) -> Failure:
+    return Failure(
+        code=str(error.get("code", "INTERNAL")), message=str(error.get("message", "")), hint=str(error.get("hint", "")),
+        details=error.get("details"),
+    )  # fmt: skip

@@ -1,0 +1,338 @@
+"""The standalone host's queue: jobs run one after the other, each in a trainer's process; the order is on the disk.
+
+The truth is the jobs' own states; `queue.json` only says in which order the queued ones come. In ComfyUI another queue
+with the same interface stands here: there jobs are prompts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, TimeoutError  # noqa: A004 (the builtin one from Python 3.11 on)
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from .. import log, settings
+from ..errors import IsengardError
+from ..files import read_json, write_json
+from ..library.jobs import Job, Jobs
+from ..trainer.job import ACTIVE, RESUMABLE, ExitCode, JobFolder, ask, read_control
+from ..trainer.supervisor import Supervisor, tail_of
+from .job_moves import fail, stop_waiting, when_free
+
+_LOOK_SECONDS = 1.0
+"""How often the queue looks for what others have done to jobs."""
+_GRACE_SECONDS = 120.0
+"""How long a trainer that was asked to stop may go on before it is told by signal."""
+_LOG = log.get("web.queue")
+
+
+class Queue(Protocol):
+    """What the API asks of whoever runs jobs. All may be called from any thread; they write files.
+
+    Raise NAME_INVALID, JOB_MISSING, JOB_STATE, JOB_FINISHED, JOB_LOCKED.
+    """
+
+    def enqueue(self, job_id: str) -> None:
+        """Puts a job whose state is queued at the end."""
+
+    def pause(self, job_id: str) -> None:
+        """A running job saves and becomes paused; a queued one is passed over until it is resumed."""
+
+    def cancel(self, job_id: str) -> None:
+        """Ends a job. What is saved stays: it can be resumed."""
+
+    def resume(self, job_id: str, correlation_id: str = "") -> None:
+        """Puts a stopped job at the end; it goes on from its last checkpoint."""
+
+    def order(self) -> list[str]:
+        """The waiting jobs, the next one first."""
+
+    def reorder(self, job_ids: Sequence[str]) -> list[str]:
+        """Puts these waiting jobs in front, in this order. Returns the whole order."""
+
+    @property
+    def running(self) -> str:
+        """The job that runs now, or nothing."""
+
+    async def start(self) -> None:
+        """Begins to run what waits."""
+
+    async def stop(self) -> None:
+        """Ends; a running job is left resumable."""
+
+
+class StandaloneQueue:
+    """One worker thread supervises one trainer at a time, in an event loop of its own: ours is never held up."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        order_file: Path,
+        *,
+        changed: Callable[[], None] = lambda: None,
+        room: Callable[[bool], Future[None] | None] = lambda _wanted: None,
+    ) -> None:
+        self._jobs = jobs
+        self._file = order_file
+        self._changed = changed
+        """Called after every change of the order and of what runs."""
+        self._room = room
+        """Called with True before a training: what else uses the device is to make room, and the result is waited for.
+        Called with False after it."""
+        self._turn = threading.Condition(threading.RLock())
+        self._order: list[str] = []
+        self._running = ""
+        self._stop_run: Callable[[str], None] = lambda _wish: None
+        self._again: dict[str, str] = {}
+        """Jobs to be queued again when they have stopped, with the correlation id of who asked."""
+        self._ending = False
+        self._worker: threading.Thread | None = None
+
+    @property
+    def running(self) -> str:
+        """See Queue."""
+        return self._running
+
+    async def start(self) -> None:
+        """Looks after jobs that a killed server left, then starts the worker."""
+        await asyncio.to_thread(self._begin)
+
+    async def stop(self) -> None:
+        """Ends the running trainer so that it saves its step; its job becomes interrupted."""
+        with self._turn:
+            self._ending = True
+            self._stop_run("")
+            self._turn.notify_all()
+        if self._worker is not None:
+            await asyncio.to_thread(self._worker.join)
+
+    def enqueue(self, job_id: str) -> None:
+        """See Queue."""
+        with self._turn:
+            self._order = [*(known for known in self._order if known != job_id), job_id]
+            self._save()
+
+    def order(self) -> list[str]:
+        """See Queue."""
+        waiting = {
+            job.id: job for job in self._jobs.all()[0] if job.state.state == "queued" and job.id != self._running
+        }
+        with self._turn:
+            known = [job_id for job_id in self._order if job_id in waiting]
+        rest = sorted(waiting.keys() - set(known), key=lambda job_id: (waiting[job_id].state.created, job_id))
+        return [*known, *rest]
+
+    def reorder(self, job_ids: Sequence[str]) -> list[str]:
+        """See Queue."""
+        with self._turn:
+            waiting = self.order()
+            unknown = [job_id for job_id in job_ids if job_id not in waiting]
+            if unknown:
+                raise IsengardError("JOB_STATE", f"{unknown[0][:80]!r} is not waiting in the queue.")
+            first = list(dict.fromkeys(job_ids))
+            self._order = [*first, *(job_id for job_id in waiting if job_id not in first)]
+            self._save()
+            return list(self._order)
+
+    def pause(self, job_id: str) -> None:
+        """See Queue."""
+        with self._turn:
+            job = self._jobs.get(job_id)
+            self._again.pop(job_id, None)
+            if job_id == self._running or job.state.state in ACTIVE:
+                self._ask(job, "pause")
+            elif job.state.state == "queued":
+                stop_waiting(job.folder, "paused", "paused before its turn", "pause")
+            elif job.state.state != "paused":
+                raise IsengardError("JOB_STATE", f"A job that is {job.state.state} can't be paused.")
+            self._save()
+
+    def cancel(self, job_id: str) -> None:
+        """See Queue."""
+        with self._turn:
+            job = self._jobs.get(job_id)
+            self._again.pop(job_id, None)
+            if job.state.state == "done":
+                raise IsengardError("JOB_STATE", "A job that is done can't be cancelled.", hint="Delete it instead.")
+            if job_id == self._running or job.state.state in ACTIVE:
+                self._ask(job, "cancel")
+            elif job.state.state != "cancelled":
+                stop_waiting(job.folder, "cancelled", "cancelled by request", "cancel")
+            self._save()
+
+    def resume(self, job_id: str, correlation_id: str = "") -> None:
+        """See Queue."""
+        with self._turn:
+            job = self._jobs.get(job_id)
+            if job_id == self._running or (job.state.state in ACTIVE and job.folder.owner() is not None):
+                if read_control(job.folder.control_file).stop:
+                    ask(job.folder.control_file, stop="")
+                    self._again[job_id] = correlation_id
+                return
+            if job.state.state != "queued":
+                when_free(job.folder, lambda: job.folder.requeue(correlation_id=correlation_id))
+            self.enqueue(job_id)
+
+    def _ask(self, job: Job, wish: str) -> None:
+        if job.id == self._running:
+            ask(job.folder.control_file, stop=wish)
+            self._stop_run(wish)
+        elif job.folder.owner() is not None:  # trained by somebody else, e.g. from the command line
+            ask(job.folder.control_file, stop=wish)
+        else:
+            self._jobs.mark_gone(job.id)
+            if wish == "cancel":
+                job.folder.cancel("cancelled by request")
+
+    def _begin(self) -> None:
+        self._jobs.tidy()
+        self._order = self._load()
+        with self._turn:
+            self._worker = threading.Thread(target=self._work, name="isengard-queue", daemon=True)
+            self._worker.start()
+
+    def _work(self) -> None:
+        while (job := self._take()) is not None:
+            with structlog.contextvars.bound_contextvars(correlation_id=job.state.correlation_id, job=job.id):
+                code: int | None = None
+                try:
+                    if self._has_room():
+                        code = asyncio.run(self._supervise(job))
+                except IsengardError as problem:
+                    _LOG.warning("the trainer was not started", code=problem.code, problem=problem.message)
+                except Exception:  # noqa: BLE001 (one job's trouble must not end the queue)
+                    _LOG.exception("unforeseen failure while a job ran")
+                self._after(job, code)
+                self._room(False)
+
+    def _has_room(self) -> bool:
+        """Waits until the device is free; False if the queue ends meanwhile."""
+        waiting = self._room(True)
+        while waiting is not None and not self._ending:
+            try:
+                waiting.result(timeout=0.5)
+                break
+            except TimeoutError:
+                continue
+        if self._ending and waiting is not None:
+            waiting.cancel()
+        return not self._ending
+
+    def _take(self) -> Job | None:
+        """Waits for the next job; None when the queue ends."""
+        with self._turn:
+            while not self._ending:
+                job = None if self._somebody_trains() else self._next()
+                if job is not None:
+                    self._running = job.id
+                    self._save()
+                    return job
+                self._turn.wait(_LOOK_SECONDS)
+        return None
+
+    def _next(self) -> Job | None:
+        for job_id in self.order():
+            try:
+                job = self._jobs.get(job_id)
+            except IsengardError:
+                continue
+            if job.folder.owner() is None:
+                return job
+        return None
+
+    def _somebody_trains(self) -> bool:
+        """Whether a trainer of ours that a killed server left is still saving, or one was started by hand."""
+        busy = False
+        for job in self._jobs.all()[0]:
+            if job.state.state in ACTIVE and not self._jobs.mark_gone(job.id):
+                busy = True
+            if job.state.state == "queued" and job.folder.owner() is not None:  # its trainer has just begun
+                busy = True
+        return busy
+
+    async def _supervise(self, job: Job) -> int | None:
+        """One attempt; returns the exit code. Ended early by `_stop_run("")`, asked to stop by `_stop_run("pause")`."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        supervisor = Supervisor(
+            job.folder,
+            correlation_id=job.state.correlation_id,
+            log_level=settings.log_level(),
+            grace_seconds=_GRACE_SECONDS,
+        )
+        asked: set[asyncio.Task[None]] = set()
+
+        def stop(wish: str) -> None:
+            if wish:
+                asked.add(asyncio.ensure_future(supervisor.stop(wish)))
+            else:
+                over.set()
+
+        run, end = asyncio.ensure_future(_drain(supervisor)), asyncio.ensure_future(over.wait())
+        with self._turn:
+            self._stop_run = lambda wish: loop.call_soon_threadsafe(stop, wish)  # type: ignore[assignment]
+            if self._ending:
+                over.set()
+            elif wish := read_control(job.folder.control_file).stop:
+                stop(wish)
+        try:
+            await asyncio.wait({run, end}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            with self._turn:
+                self._stop_run = lambda _wish: None
+            for task in (run, end, *asked):
+                task.cancel()
+            results = await asyncio.gather(run, end, *asked, return_exceptions=True)
+        if isinstance(results[0], IsengardError):
+            raise results[0]
+        return supervisor.exit_code
+
+    def _after(self, job: Job, code: int | None) -> None:
+        with self._turn:
+            again = self._again.pop(job.id, None)
+            try:
+                state = job.folder.state()
+                if state.state == "queued" and not self._ending and code not in (ExitCode.LOCKED, None, ExitCode.DONE):
+                    _fail(job.folder)
+                elif state.state == "queued" and code in (ExitCode.LOCKED, None):
+                    self._order = [*(known for known in self._order if known != job.id), job.id]
+                elif state.state == "done":
+                    self._jobs.finish(job.id)
+                elif state.state in RESUMABLE and again is not None and not self._ending:
+                    job.folder.requeue(correlation_id=again)
+            except IsengardError as problem:
+                _LOG.warning("the end of a job could not be noted", code=problem.code, problem=problem.message)
+            self._running = ""
+            self._save()
+
+    def _load(self) -> list[str]:
+        try:
+            found = read_json(self._file, "LIBRARY_CORRUPT")
+            return [str(job_id) for job_id in found["order"]]
+        except FileNotFoundError:
+            return []
+        except (IsengardError, KeyError, TypeError):
+            _LOG.warning("queue.json can't be read; jobs run in the order in which they were made")
+            return []
+
+    def _save(self) -> None:
+        """Keeps the order of those that wait, and wakes the worker and whoever listens."""
+        self._order = self.order()
+        first = [self._running] if self._running else []  # should we be killed before its trainer has begun
+        write_json(self._file, {"format": 1, "order": [*first, *self._order]})
+        self._turn.notify_all()
+        self._changed()
+
+
+async def _drain(supervisor: Supervisor) -> None:
+    async for _event in supervisor.run():
+        pass  # whoever listens reads the job's event file
+
+
+def _fail(folder: JobFolder) -> None:
+    """The trainer ended before it could say anything: the job must not be tried again and again."""
+    tail = tail_of(folder.path / "output.txt")
+    fail(folder, IsengardError("TRAINER_DIED", "The trainer's process ended before it began.", tail=tail))

@@ -1,0 +1,70 @@
+"""Server-sent events: one line format, a heartbeat, and a client that does not read is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from aiohttp import web
+
+from .answers import PRIVATE, finish
+from .call import Call
+
+BEAT_SECONDS = 15.0
+"""After so long without an event a comment is sent: proxies close silent connections, and a dead client shows."""
+PATIENCE_SECONDS = 30.0
+"""A client that takes nothing for so long is let go; it comes back with Last-Event-ID."""
+_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": f"{PRIVATE}, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+def encode(kind: str, data: Any, number: str | int = "") -> bytes:
+    """One event. `data` becomes one line of JSON."""
+    lines = [f"id: {number}"] if number != "" else []
+    lines += [f"event: {kind}", f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'), default=str)}"]
+    return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")
+
+
+class Stream:
+    """A response that goes on. Use `open`, `send` and, at the end, `close`."""
+
+    def __init__(self, call: Call) -> None:
+        self.response = web.StreamResponse(headers=_HEADERS)
+        self._call = call
+
+    async def open(self) -> None:
+        """Sends the headers; says how soon a lost connection is to be taken up again."""
+        finish(self.response, self._call.correlation_id, self._call.headers)
+        await self.response.prepare(self._call.request)
+        await self.write(b"retry: 1000\n\n")
+
+    async def send(self, kind: str, data: Any, number: str | int = "") -> None:
+        """Sends one event."""
+        await self.write(encode(kind, data, number))
+
+    async def write(self, data: bytes) -> None:
+        """Sends encoded events. Raises ConnectionResetError if the client is gone or takes nothing."""
+        try:
+            await asyncio.wait_for(self.response.write(data), PATIENCE_SECONDS)
+        except asyncio.TimeoutError as problem:
+            if self._call.request.transport is not None:
+                self._call.request.transport.abort()
+            raise ConnectionResetError("the client takes nothing") from problem
+
+    async def beat(self) -> None:
+        """A comment that clients pass over."""
+        await self.write(b": beat\n\n")
+
+    async def close(self, why: str) -> None:
+        """A last event, so that a client knows that nothing more comes."""
+        await self.send("end", {"reason": why})
+        await self.response.write_eof()
+
+
+def last_event_id(call: Call, given: str | None = None) -> str:
+    """Where the client wants to go on: the header that a browser sends on its own, or the query's `after`."""
+    return call.request.headers.get("Last-Event-ID", "").strip()[:60] or (given or "")
