@@ -22,6 +22,9 @@ from typing import Any
 
 from ..errors import IsengardError
 from .config import FAMILIES, TrainingConfig, config_from_dict
+from .settings_help import describe_settings
+
+__all__ = ["PRESETS", "Preset", "describe_settings", "find_preset", "preset_config"]
 
 _FLUX_PROMPTS = (
     "{trigger} {class}, head and shoulders, looking at the camera, neutral expression, soft daylight, grey background",
@@ -111,7 +114,7 @@ _TABLE = (
 )  # fmt: skip
 
 _FAMILY_SETTINGS: dict[str, dict[str, Any]] = {
-    "mini": {"sample_width": 128, "sample_height": 128},
+    "mini": {"sample_width": 128, "sample_height": 128, "sample_guidance": 2.0},
     "flux1-dev": {},
 }
 """Settings that all presets of a family share, where they differ from TrainingConfig's defaults."""
@@ -134,6 +137,11 @@ def find_preset(name: str, family: str) -> Preset:
     if problems:
         raise IsengardError("CONFIG_INVALID", " ".join(problems), problems=problems)
     return PRESETS[key][family]
+
+
+def largest_size(family: str) -> int:
+    """Pixels of the largest pictures that any preset trains this family with: its usual side of a square."""
+    return max(max(preset.settings["resolutions"]) for preset in _TABLE if preset.family == family)
 
 
 def preset_config(
