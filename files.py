@@ -45,7 +45,7 @@ def read_json(path: Path, code: str = "JOB_CORRUPT") -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise IsengardError(code, f"{path} can't be read: {problem}.") from problem
 
 

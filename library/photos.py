@@ -16,6 +16,7 @@ from ..errors import IsengardError
 from ..media.captions import read_caption
 from ..media.folders import find_photos
 from ..media.pictures import shown_name
+from ..media.pixels import refuse_raw
 from . import names
 from .characters import now
 from .folders import CharacterFolder
@@ -200,6 +201,7 @@ class _Known:
 
 def _add_one(library: Library, slug: str, source: Source, known: _Known) -> Added:
     try:
+        refuse_raw(source.shown)
         caption, caption_note = _caption_of(source)
         with library.workers.take(source.path, keep_original=True) as (found, out):
             added = _commit(library, slug, source, caption, found, out, known)

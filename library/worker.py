@@ -19,7 +19,7 @@ from PIL import Image
 
 from ..errors import IsengardError
 from ..files import told_plainly
-from ..media.pictures import RAW_SUFFIXES, picture_format, shown_name
+from ..media.pictures import picture_format, shown_name
 from ..media.pixels import decode, flat_rgb, read_bytes
 from .records import Edit
 from .report.faces import FaceFinder, face_finder
@@ -47,12 +47,6 @@ def take(
     others become JPEG, or what `ending` (.jpg, .png, .webp) says. `given` is the file that `source` may have been made
     from, which tells of camera and compression. Raises the errors of media.pixels.
     """
-    if source.suffix.lower() in RAW_SUFFIXES:
-        raise IsengardError(
-            "PHOTO_UNREADABLE",
-            f"{shown_name(source)} is a camera raw file.",
-            hint="Export it from your photo program as JPEG.",
-        )
     data = read_bytes(source)
     kind = str(picture_format(data[:64]))
     image = decode(data, source)

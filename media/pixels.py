@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageFile
 
 from ..errors import IsengardError
-from .pictures import picture_format, shown_name
+from .pictures import RAW_SUFFIXES, picture_format, shown_name
 
 MAX_BYTES = 100_000_000
 MAX_PIXELS = 64 * 2**20
@@ -54,8 +54,9 @@ def load_photo(path: Path, size: tuple[int, int]) -> Image.Image:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's bytes. Raises PHOTO_UNREADABLE, or PHOTO_TOO_LARGE before anything is read."""
+    """The file's bytes. Raises PHOTO_UNREADABLE, also for camera raw, or PHOTO_TOO_LARGE before anything is read."""
     name = shown_name(path)
+    refuse_raw(name)
     try:
         length = path.stat().st_size
         if length > MAX_BYTES:
@@ -65,6 +66,14 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as problem:
         raise IsengardError("PHOTO_UNREADABLE", f"{name} can't be read: {problem.strerror}.") from problem
+
+
+def refuse_raw(name: str) -> None:
+    """Raises PHOTO_UNREADABLE for a camera raw file: many are TIFF inside, where a reader finds the thumbnail only."""
+    if Path(name).suffix.lower() in RAW_SUFFIXES:
+        raise IsengardError(
+            "PHOTO_UNREADABLE", f"{name} is a camera raw file.", hint="Export it from your photo program as JPEG."
+        )
 
 
 def decode(data: bytes, path: Path, *, enough_for: tuple[int, int] | None = None) -> Image.Image:

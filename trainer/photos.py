@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import IsengardError
 from ..media.captions import read_caption
 from ..media.folders import FoundFiles, find_photos
-from ..media.pictures import RAW_SUFFIXES, SHOWN, listed, picture_format, shown_name
+from ..media.pictures import SHOWN, listed, picture_format, shown_name
 from ..media.pixels import decode, flat_rgb, load_photo, read_bytes
 
 __all__ = ["Photo", "PhotoInfo", "PhotoSet", "inspect_photo", "load_photo", "read_folder"]
@@ -61,12 +61,6 @@ def inspect_photo(path: Path) -> PhotoInfo:
 
     Raises PHOTO_UNREADABLE, PHOTO_TOO_LARGE (by bytes before reading, by pixels before decoding) or PHOTO_TOO_SMALL.
     """
-    if path.suffix.lower() in RAW_SUFFIXES:
-        raise IsengardError(
-            "PHOTO_UNREADABLE",
-            f"{shown_name(path)} is a camera raw file.",
-            hint="Export it from your photo program as JPEG.",
-        )
     data = read_bytes(path)
     image = decode(data, path)
     _, note = flat_rgb(image.crop((0, 0, 1, 1)))  # one pixel is enough to see whether the colours can be converted

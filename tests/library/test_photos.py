@@ -117,11 +117,12 @@ def test_what_is_wrong_with_one_photo_does_not_stop_the_others(
     raw = tmp_path / "raw.nef"
     raw.write_bytes(b"II*\0" + bytes(100))
     sources = [Source(path=path) for path in (text, bomb, good, short, small, raw, tmp_path / "missing.jpg")]
+    sources.append(Source(path=good, title="renamed.CR2"))
     found = list(photos.add(library, ada.id, sources))
     codes = [item.error.code if item.error else item.file for item in found]
     assert codes == [
         "PHOTO_UNREADABLE", "PHOTO_TOO_LARGE", "good.jpg", "PHOTO_UNREADABLE", "PHOTO_TOO_SMALL", "PHOTO_UNREADABLE",
-        "PHOTO_UNREADABLE",
+        "PHOTO_UNREADABLE", "PHOTO_UNREADABLE",
     ]  # fmt: skip
     assert [path.name for path in library.folder(ada.id).images.iterdir()] == ["good.jpg"]
     assert not list((library.root / ".scratch").iterdir())
