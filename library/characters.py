@@ -12,9 +12,10 @@ from typing import Any
 from .. import settings
 from ..errors import IsengardError
 from ..trainer.presets import FAMILIES, largest_size
-from . import names
+from . import names, triggers
 from .folders import CharacterFolder
 from .store import Library
+from .triggers import Problem
 
 FORMAT = 1
 """Version of character.json; a reader refuses a newer one."""
@@ -133,15 +134,19 @@ def trigger_words(library: Library) -> dict[str, str]:
     return {character.trigger_word: character.name for character in list_all(library)[0]}
 
 
+def check_trigger(library: Library, trigger_word: str, *, slug: str = "", class_word: str = "") -> list[Problem]:
+    """What speaks against a trigger word for the character `slug`, or for a new one; the gravest first."""
+    others = {c.trigger_word: c.name for c in list_all(library)[0] if c.id != slug}
+    return triggers.check(trigger_word, taken=others, class_word=class_word)
+
+
 def now() -> str:
     """The present moment in UTC, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def _proposed(library: Library, name: str) -> str:
-    from .triggers import propose
-
-    return propose(trigger_words(library), name)
+    return triggers.propose(trigger_words(library), name)
 
 
 def character_from_dict(found: Any, where: str, *, slug: str, etag: str = "") -> Character:

@@ -31,7 +31,7 @@ from .report.findings import TRAINING_SIZE, Finding, photo_findings, set_finding
 from .report.measures import Measures
 from .store import Library
 
-VERSION = 1
+VERSION = 2
 """Of the tables; another one is thrown away."""
 _RECENT_NS = 2_000_000_000
 """A folder that changed so shortly before it was looked at may change again within one tick of its clock."""
@@ -43,6 +43,7 @@ CREATE TABLE photos (
     severity INTEGER, findings TEXT, measures TEXT, record TEXT, note TEXT,
     PRIMARY KEY (slug, file)
 );
+CREATE INDEX photos_by_added ON photos (added, slug, file);
 CREATE TABLE findings (slug TEXT, file TEXT, code TEXT, level TEXT, PRIMARY KEY (slug, file, code));
 CREATE INDEX findings_by_code ON findings (code, level);
 CREATE TABLE folders (slug TEXT PRIMARY KEY, signature TEXT);
@@ -89,6 +90,19 @@ def connected(library: Library) -> Iterator[sqlite3.Connection]:
         ) from problem
     finally:
         connection.close()
+
+
+def stamp(library: Library) -> tuple[int, ...]:
+    """Changes with everything that is written into the index."""
+    path = _file(library)
+    found: list[int] = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            status = file.stat()
+            found += [status.st_mtime_ns, status.st_size, status.st_ino]
+        except OSError:
+            found.append(0)
+    return tuple(found)
 
 
 def refresh_changed(library: Library) -> list[str]:

@@ -138,7 +138,7 @@ def search(library: Library, query: Query) -> Page:
     where, values = _conditions(query)
     with index.connected(library) as connection:
         rows = _rows(connection, query, where, values)
-        total, totals = _totals(connection, where, values)
+    total, totals = _totals(library, index.stamp(library), where, tuple(values))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     cursor = _packed(query, rows[-1]) if more else ""
@@ -227,21 +227,26 @@ def _rows(connection: sqlite3.Connection, query: Query, where: str, values: list
     ).fetchall()
 
 
-def _totals(connection: sqlite3.Connection, where: str, values: list[Any]) -> tuple[int, dict[str, Any]]:
-    sums = connection.execute(
-        "SELECT count(*) AS total, coalesce(sum(rejected), 0) AS rejected,"
-        " coalesce(sum(caption = ''), 0) AS uncaptioned,"
-        f" coalesce(sum(state IN ('new', 'changed', 'unmeasured')), 0) AS waiting FROM photos WHERE {where}",
-        values,
-    ).fetchone()
-    people = connection.execute(f"SELECT slug, count(*) FROM photos WHERE {where} GROUP BY slug", values)
-    codes = connection.execute(
-        "SELECT findings.code, count(*) FROM photos JOIN findings USING (slug, file)"
-        f" WHERE findings.level != 'kept' AND {where} GROUP BY findings.code",
-        values,
-    )
+@functools.lru_cache(maxsize=32)
+def _totals(
+    library: Library, _stamp: tuple[int, ...], where: str, values: tuple[Any, ...]
+) -> tuple[int, dict[str, Any]]:
+    """Counts over all that the filters let through; counted again only when the index has changed."""
+    with index.connected(library) as connection:
+        sums = connection.execute(
+            "SELECT count(*) AS total, coalesce(sum(rejected), 0) AS rejected,"
+            " coalesce(sum(caption = ''), 0) AS uncaptioned,"
+            f" coalesce(sum(state IN ('new', 'changed', 'unmeasured')), 0) AS waiting FROM photos WHERE {where}",
+            values,
+        ).fetchone()
+        people = connection.execute(f"SELECT slug, count(*) FROM photos WHERE {where} GROUP BY slug", values).fetchall()
+        codes = connection.execute(
+            "SELECT findings.code, count(*) FROM photos JOIN findings USING (slug, file)"
+            f" WHERE findings.level != 'kept' AND {where} GROUP BY findings.code",
+            values,
+        ).fetchall()
     totals = {name: sums[name] for name in ("rejected", "uncaptioned", "waiting")}
-    return sums["total"], {**totals, "by_character": dict(people.fetchall()), "by_finding": dict(codes.fetchall())}
+    return sums["total"], {**totals, "by_character": dict(people), "by_finding": dict(codes)}
 
 
 def _photo(row: sqlite3.Row) -> Photo:

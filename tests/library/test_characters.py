@@ -71,6 +71,13 @@ def test_two_characters_cannot_share_a_trigger_word(library: Library, ada: Chara
     assert characters.update(library, ada.id, {"trigger_word": "OHWX"}).trigger_word == "OHWX"
 
 
+def test_a_trigger_word_is_checked_against_the_others_and_the_dictionary(library: Library, ada: Character) -> None:
+    assert characters.check_trigger(library, "ohwx", slug=ada.id) == []
+    assert [problem.level for problem in characters.check_trigger(library, "ohwx")] == ["error"]
+    assert [problem.code for problem in characters.check_trigger(library, "running")] == ["WORD"]
+    assert characters.check_trigger(library, "woman", class_word="woman")[0].code == "CLASS_WORD"
+
+
 def test_a_rename_keeps_the_address(library: Library, ada: Character) -> None:
     renamed = characters.update(library, ada.id, {"name": "Augusta", "strength": 0.8}, etag=ada.etag)
     assert (renamed.id, renamed.name, renamed.strength) == ("ada", "Augusta", 0.8)
