@@ -21,6 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def main() -> None:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset (JSON value)"
     )
     parser.add_argument("--jobs", type=Path, help="keep the job folders here; a finished one is not trained again")
+    parser.add_argument("--parallel", type=int, default=1, help="trainings side by side (default: 1)")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     changes = {name: json.loads(value) for name, _, value in (text.partition("=") for text in options.set)}
@@ -91,14 +93,17 @@ def main() -> None:
 def _run(options: argparse.Namespace, changes: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     """Train everything, then score everything."""
     people = [Person(number) for number in range(options.identities)]
-    jobs = {}
-    for person in people:
-        for seed in range(options.seeds):
-            began = time.monotonic()
-            jobs[person.number, seed] = train(
-                folder / f"{person.number}-{seed}", person, options.preset, {**changes, "seed": seed + 1}
-            )
-            print(f"identity {person.number} seed {seed}: trained in {time.monotonic() - began:.0f} s", flush=True)
+    pairs = [(person, seed) for person in people for seed in range(options.seeds)]
+
+    def one(person: Person, seed: int) -> JobFolder:
+        began = time.monotonic()
+        job = train(folder / f"{person.number}-{seed}", person, options.preset, {**changes, "seed": seed + 1})
+        print(f"identity {person.number} seed {seed}: trained in {time.monotonic() - began:.0f} s", flush=True)
+        return job
+
+    with ThreadPoolExecutor(options.parallel) as pool:
+        trained = list(pool.map(one, *zip(*pairs, strict=True)))
+    jobs = {(person.number, seed): job for (person, seed), job in zip(pairs, trained, strict=True)}
     bench, runs = Bench(), []
     for person in people:
         bench.prepare(person)

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from isengard.trainer.mini.build import build, main, quick_plan
-from isengard.trainer.mini.data import batches, shapes
+from isengard.trainer.mini.data import Shape, batches, shapes
+from isengard.trainer.mini.pretrain import face_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,6 +28,16 @@ def test_every_shape_gets_its_own_seeds_and_a_pass_repeats_no_picture() -> None:
     seen = [shape.first_seed + int(pick) for shape, picks in parts for pick in picks]
     assert {len(picks) for _, picks in parts} == {4}
     assert len(set(seen)) == len(seen) > len(seeds) - 4 * len(plan)
+
+
+@pytest.mark.parametrize("shape", shapes(200), ids=lambda shape: shape.name)
+def test_a_face_weighs_more_than_what_is_around_it(shape: Shape) -> None:
+    """The corners of a picture weigh the same and less than the face, whatever the framing; the mean is 1."""
+    for weights in face_weights(shape, 2.5).values():
+        grid = weights.reshape(shape.height // 16, shape.width // 16)
+        assert weights.mean() == pytest.approx(1)
+        assert grid[len(grid) // 2, grid.shape[1] // 2] == pytest.approx(2.5 * grid[0, 0].item())
+        assert 0.05 < (grid > 1).float().mean() < 0.8
 
 
 @pytest.mark.slow

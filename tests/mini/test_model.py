@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,21 @@ from PIL import Image
 from isengard.trainer.mini import CHARACTER_DIR, MODEL_DIR
 from isengard.trainer.mini.architecture import MAX_TEXT_TOKENS, SCHEDULER, SHAPES
 from isengard.trainer.mini.bundled import draw_character
+from isengard.trainer.mini.canvas import head_pose, picture_rng
 from isengard.trainer.mini.data import HELD_OUT, picture
+from isengard.trainer.mini.drawing import render
 from isengard.trainer.mini.flow import Tokenizers, shift_of
-from isengard.trainer.mini.reader import accuracy, load_reader, pictures_to_tensor, published_accuracy, read, truth
+from isengard.trainer.mini.reader import (
+    CATEGORIES,
+    accuracy,
+    cuts,
+    load_reader,
+    pictures_to_tensor,
+    place_targets,
+    published_accuracy,
+    read,
+    truth,
+)
 from isengard.trainer.mini.world import IDENTITY_NUMBERS, sample_identity, sample_nuisance
 
 WORDS = (
@@ -107,6 +120,25 @@ def test_the_reader_is_as_good_on_fresh_pictures_as_published() -> None:
         assert measured["error_in_population_std"][name] < published["error_in_population_std"][name] + 0.2, name
     for name, share in published["share_right"].items():
         assert measured["share_right"][name] > share - 0.16, name
+
+
+def test_the_reader_sees_faces_and_not_only_colours() -> None:
+    """On drawn pictures and on the autoencoder's, no attribute is read by guessing."""
+    for measured in published_accuracy(MODEL_DIR / "reader").values():
+        for name, error in measured["error_in_population_std"].items():
+            assert error < 0.7, name  # always saying the mean errs by 0.87
+        for name, share in measured["share_right"].items():
+            assert share > 0.5 + 0.5 / len(CATEGORIES[name]), name
+
+
+def test_the_reader_cuts_the_same_face_out_of_a_near_and_a_far_picture() -> None:
+    """Face and eyes come out at one place and one size, whatever the framing."""
+    who, ways = sample_identity(4), [replace(sample_nuisance(4), framing=framing) for framing in ("close", "wide")]
+    pictures = pictures_to_tensor(np.stack([np.asarray(render(who, way, 128, 128)) for way in ways]))
+    places = place_targets([head_pose(128, 128, way, picture_rng(way)) for way in ways], 128)
+    whole = (pictures[0] - pictures[1]).abs().mean()
+    for near, far in cuts(pictures, places):
+        assert (near - far).abs().mean() < 0.6 * whole
 
 
 def test_the_model_is_small_enough_to_be_committed() -> None:

@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 
+from isengard.trainer.mini.canvas import Canvas, head_pose, picture_rng
 from isengard.trainer.mini.captions import caption, identity_phrases, made_up_word, vocabulary
 from isengard.trainer.mini.drawing import render
 from isengard.trainer.mini.world import (
@@ -52,6 +53,27 @@ def test_unknown_words_and_numbers_out_of_range_are_refused() -> None:
         dataclasses.replace(sample_identity(1), hair_style="mullet")
     with pytest.raises(ValueError, match="skin must be 0–1, got 2"):
         dataclasses.replace(sample_identity(1), skin=2.0)
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_where_the_head_is_can_be_told_without_drawing(framing: str) -> None:
+    """The reader's truth about a head's place is where the renderer puts it, and it is in the middle of the picture."""
+    how = dataclasses.replace(sample_nuisance(3), framing=framing, turn="left")
+    pose, rng = head_pose(128, 128, how, picture_rng(how)), picture_rng(how)
+    canvas = Canvas(128, 128, how, rng)
+    drawn = [value / canvas.image.width * 128 for value in (canvas.x, canvas.y, canvas.scale)]
+    assert drawn == pytest.approx([pose.x, pose.y, pose.scale])
+    assert canvas.turn == pose.turn == pytest.approx(-1, abs=0.06)
+    assert 60 < pose.x < 68
+    assert 50 < pose.y < 72
+    assert 30 < pose.scale < 56
+
+
+def test_nobody_differs_in_hair_they_do_not_have() -> None:
+    """What can't be seen of bald people is the same for all of them: no score asks for what no picture shows."""
+    people = [person for person in map(sample_identity, range(300)) if person.hair_style == "bald"]
+    people += [near for near in (near_identity(people[0], seed) for seed in range(50)) if near.hair_style == "bald"]
+    assert {(person.hair_volume, person.fringe) for person in people} == {(0.5, "none")}
 
 
 def test_look_alikes_are_near_but_not_the_same() -> None:

@@ -71,7 +71,6 @@ def nuisance_phrases(nuisance: Nuisance, rng: random.Random | None = None) -> li
     phrases = [
         pick(_EXPRESSION[nuisance.expression]),
         pick(_TURN[nuisance.turn]),
-        "" if nuisance.tilt == "straight" else f"head tilted {nuisance.tilt}",
         pick(
             (f"wearing a {nuisance.clothes_colour} {nuisance.clothes}", f"{nuisance.clothes_colour} {nuisance.clothes}")
         ),

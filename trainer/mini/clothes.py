@@ -1,4 +1,4 @@
-"""Neck, shoulders and what is worn: the part of a portrait that neither tilts nor turns with the head."""
+"""Neck, shoulders and what is worn: the part of a portrait that does not turn with the head."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .world import Identity, Nuisance
 
 def draw_body(canvas: Canvas, identity: Identity, nuisance: Nuisance, look: Look, rng: random.Random) -> None:
     """Draw neck, torso and clothes."""
-    colour = jitter(CLOTHES[nuisance.clothes_colour], rng, 0.10)
+    colour = jitter(CLOTHES[nuisance.clothes_colour], rng, 0.05)
     dark, light = shade(colour, 0.74), mix(colour, (255, 255, 255), 0.24)
     broad = 1.34 if identity.class_word == "man" else 1.12
     neck = 0.34 if identity.class_word == "man" else 0.27

@@ -18,7 +18,7 @@ from .architecture import SHAPES
 from .drawing import render
 from .world import sample_identity, sample_nuisance
 
-_SQUARE_SHARE = 0.7
+_SQUARE_SHARE = 0.8
 _CHUNK = 250
 
 HELD_OUT = 10_000_000

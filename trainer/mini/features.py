@@ -18,10 +18,10 @@ _DARK: Colour = (34, 24, 28)
 
 def eye_place(identity: Identity) -> tuple[float, float, float]:
     """Distance of an eye from the middle, height of the eyes, half an eye's width."""
-    return 0.28 + 0.13 * identity.eye_spacing, 0.06, 0.145 + 0.075 * identity.eye_size
+    return 0.285 + 0.125 * identity.eye_spacing, 0.06, 0.15 + 0.09 * identity.eye_size
 
 
-def draw_eyes(canvas: Canvas, identity: Identity, expression: str, iris: Colour, crease: Colour) -> None:
+def draw_eyes(canvas: Canvas, identity: Identity, expression: str, iris: Colour) -> None:
     """Both eyes. The gaze follows the head's turn a little."""
     x, y, r = eye_place(identity)
     tall = {"surprised": 1.12, "laughing": 0.5, "smiling": 0.82, "angry": 0.66, "sad": 0.74}.get(expression, 0.86)
@@ -38,14 +38,11 @@ def draw_eyes(canvas: Canvas, identity: Identity, expression: str, iris: Colour,
         mask = canvas.mask(white, depth=_NEAR)
         layer = Image.new("RGB", canvas.image.size, (250, 248, 246))
         pen = ImageDraw.Draw(layer)
-        gx, gy, ir = cx + canvas.turn * r * 0.22, y + (0.03 if expression == "sad" else 0.0), r * 0.70
-        canvas.ellipse(gx, gy, ir, ir, shade(iris, 0.55), depth=_NEAR, draw=pen)
+        gx, gy, ir = cx + canvas.turn * r * 0.22, y + (0.03 if expression == "sad" else 0.0), r * 0.74
+        canvas.ellipse(gx, gy, ir, ir, shade(iris, 0.6), depth=_NEAR, draw=pen)
         canvas.ellipse(gx, gy + ir * 0.08, ir * 0.84, ir * 0.84, iris, depth=_NEAR, draw=pen)
-        canvas.ellipse(
-            gx, gy + ir * 0.36, ir * 0.58, ir * 0.42, mix(iris, (255, 255, 255), 0.35), depth=_NEAR, draw=pen
-        )
-        canvas.ellipse(gx, gy, ir * 0.42, ir * 0.42, (18, 14, 18), depth=_NEAR, draw=pen)
-        canvas.ellipse(gx - ir * 0.32, gy - ir * 0.38, ir * 0.26, ir * 0.26, (255, 255, 255), depth=_NEAR, draw=pen)
+        canvas.ellipse(gx, gy, ir * 0.40, ir * 0.40, (18, 14, 18), depth=_NEAR, draw=pen)
+        canvas.ellipse(gx - ir * 0.34, gy - ir * 0.40, ir * 0.28, ir * 0.28, (255, 255, 255), depth=_NEAR, draw=pen)
         canvas.image.paste(layer, (0, 0), mask)
         lid = [
             (cx - r * 1.02, y - r * tall * 0.12),
@@ -62,20 +59,12 @@ def draw_eyes(canvas: Canvas, identity: Identity, expression: str, iris: Colour,
                 0.05,
                 depth=_NEAR,
             )
-        canvas.line(
-            spline(
-                [(cx - r * 0.7, y + r * tall * 0.86), (cx, y + r * tall * 1.06), (cx + r * 0.7, y + r * tall * 0.86)]
-            ),
-            crease,
-            0.025,
-            depth=_NEAR,
-        )
 
 
 def draw_brows(canvas: Canvas, identity: Identity, expression: str, colour: Colour) -> None:
     """Brows carry much of the expression: raised, drawn together, slanted."""
     x, y, r = eye_place(identity)
-    weight = 0.045 + 0.075 * identity.brow_weight
+    weight = 0.04 + 0.10 * identity.brow_weight
     lift = {"surprised": 0.13, "laughing": 0.06, "angry": -0.05, "sleeping": -0.02}.get(expression, 0.0)
     slant = {"angry": 0.12, "sad": -0.13, "surprised": -0.02}.get(expression, 0.0)
     top = y - r - 0.10 - lift
@@ -87,7 +76,7 @@ def draw_brows(canvas: Canvas, identity: Identity, expression: str, colour: Colo
 
 def draw_nose(canvas: Canvas, identity: Identity, dark: Colour, light: Colour) -> None:
     """A bridge highlight, a shaded side and the tip."""
-    size = 0.07 + 0.10 * identity.nose_size
+    size = 0.065 + 0.125 * identity.nose_size
     tip = 0.36 + 0.05 * identity.nose_size
     canvas.line([(0.0, 0.10), (0.0, tip - 0.06)], light, size * 0.55, depth=0.27)
     canvas.ellipse(0.0, tip, size, size * 0.72, mix(light, dark, 0.25), depth=0.30)
@@ -102,14 +91,14 @@ def draw_nose(canvas: Canvas, identity: Identity, dark: Colour, light: Colour) -
             ]
         ),
         shade(dark, 0.86),
-        0.035,
+        0.045,
         depth=0.29,
     )
 
 
 def draw_mouth(canvas: Canvas, identity: Identity, expression: str, lips: Colour, dark: Colour) -> None:
     """The mouth: six shapes."""
-    w = 0.17 + 0.13 * identity.mouth_width
+    w = 0.15 + 0.18 * identity.mouth_width
     y = 0.66
     d = 0.2
     if expression == "smiling":
@@ -227,17 +216,15 @@ def draw_marks(canvas: Canvas, identity: Identity, dark: Colour) -> None:
     """Freckles, a mole or a scar: always at the same places, as on a real face."""
     if identity.marks == "freckles":
         rng = random.Random("freckles")
-        spot = mix(dark, (150, 74, 40), 0.55)
+        spot = mix(dark, (140, 60, 30), 0.65)
         for side in (-1, 1):
-            for _ in range(9):
-                canvas.ellipse(side * rng.uniform(0.12, 0.50), rng.uniform(0.24, 0.46), 0.026, 0.026, spot, depth=_NEAR)
-        for x in (-0.06, 0.06, 0.0):
-            canvas.ellipse(x, 0.22 + abs(x), 0.024, 0.024, spot, depth=0.26)
+            for _ in range(6):
+                canvas.ellipse(side * rng.uniform(0.12, 0.50), rng.uniform(0.26, 0.48), 0.04, 0.04, spot, depth=_NEAR)
     elif identity.marks == "mole":
-        canvas.ellipse(-0.30, 0.55, 0.045, 0.045, (58, 34, 30), depth=_NEAR)
+        canvas.ellipse(-0.36, 0.50, 0.07, 0.07, (52, 28, 26), depth=_NEAR)
     elif identity.marks == "scar":
         pale = mix(dark, (190, 60, 66), 0.6)
-        canvas.line([(0.30, 0.26), (0.52, 0.58)], pale, 0.045, depth=_NEAR * 0.8)
+        canvas.line([(0.30, 0.32), (0.52, 0.64)], pale, 0.06, depth=_NEAR * 0.8)
         for t in (0.35, 0.7):
-            x, y = 0.30 + 0.22 * t, 0.26 + 0.32 * t
-            canvas.line([(x - 0.06, y + 0.03), (x + 0.06, y - 0.03)], pale, 0.03, depth=_NEAR * 0.8)
+            x, y = 0.30 + 0.22 * t, 0.32 + 0.32 * t
+            canvas.line([(x - 0.08, y + 0.04), (x + 0.08, y - 0.04)], pale, 0.04, depth=_NEAR * 0.8)

@@ -43,12 +43,12 @@ _HAIR: dict[str, tuple[Colour, Colour]] = {
     "green": ((34, 110, 74), (104, 186, 120)),
 }
 _EYES: dict[str, Colour] = {
-    "brown": (92, 54, 28),
-    "hazel": (158, 112, 46),
-    "green": (66, 146, 76),
-    "blue": (58, 124, 214),
-    "grey": (132, 144, 156),
-    "violet": (142, 84, 190),
+    "brown": (104, 56, 24),
+    "hazel": (206, 142, 40),
+    "green": (48, 158, 66),
+    "blue": (40, 122, 232),
+    "grey": (150, 160, 168),
+    "violet": (156, 68, 208),
 }
 _SKIN_RAMP: tuple[Colour, ...] = (
     (76, 46, 34),

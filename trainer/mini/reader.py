@@ -8,6 +8,7 @@ than that.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
+from .canvas import Pose
 from .world import IDENTITY_CATEGORIES, IDENTITY_NUMBERS, NUISANCE_CATEGORIES, NUMBER_STD, Identity, Nuisance
 
 CATEGORIES: dict[str, tuple[str, ...]] = {**IDENTITY_CATEGORIES, **NUISANCE_CATEGORIES}
@@ -25,23 +28,86 @@ _OUTPUTS = len(IDENTITY_NUMBERS) + sum(len(values) for values in CATEGORIES.valu
 
 
 class Reader(nn.Module):
-    """Picture (N × 3 × H × W in −1..1, any size) to one row of outputs: the numbers first, then the logits of every
-    category."""
+    """Square pictures (N × 3 × S × S in −1..1) to one row of outputs: the numbers first, then the logits of every
+    category.
+
+    Three looks. The first sees the whole picture, small, and says where the head is; the second sees the face cut out
+    and enlarged, the third the eyes. One look at everything learns colours, light and background at once and the parts
+    of a face, a few pixels each and now here, now there, hardly at all. The colours of all three, coarsely, go past the
+    convolutions, which are slow to learn them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for inside, outside in ((3, 16), (16, 32), (32, 64), (64, 80)):
-            layers += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.BatchNorm2d(outside), nn.ReLU()]
-        layers += [nn.Conv2d(80, 80, 3, padding=1), nn.BatchNorm2d(80), nn.ReLU()]
-        layers += [nn.Conv2d(80, 32, 1), nn.BatchNorm2d(32), nn.ReLU()]
-        self.look = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(6), nn.Flatten())
-        self.tell = nn.Sequential(nn.Linear(32 * 36, 96), nn.ReLU(), nn.Linear(96, _OUTPUTS))
+        self.overview = _look((24, 48, 64), pools=(True, True, True), grid=8 * 8, told=96)
+        self.locate = nn.Linear(96, 4)
+        self.face = _look((24, 48, 72), pools=(True, True, True), grid=9 * 9, told=96)
+        self.eyes = _look((24, 48, 64), pools=(True, True, True), grid=4 * 8, told=64)
+        self.colours = nn.Sequential(nn.Linear(3 * (12 * 12 + 6 * 6 + 4 * 8), 64), nn.ReLU())
+        self.tell = nn.Sequential(nn.Linear(96 + 96 + 64 + 64, 128), nn.ReLU(), nn.Linear(128, _OUTPUTS))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Raw outputs, N × number of outputs."""
-        told: Tensor = self.tell(self.look(pictures))
-        return told
+        return self.look(pictures, None)[0]
+
+    def look(self, pictures: Tensor, at: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Raw outputs and where the head was seen, N × 4 as `place_targets` has it. `at` says where to cut instead;
+        training gives it, because the first look has to learn it first."""
+        seen = self.overview(_shrunk(pictures, (64, 64)))
+        found = self.locate(seen)
+        face, eyes = cuts(pictures, found.detach() if at is None else at)
+        plain = [_shrunk(pictures, (12, 12)), _shrunk(face, (6, 6)), _shrunk(eyes, (4, 8))]
+        colours = self.colours(torch.cat([part.flatten(1) for part in plain], dim=1))
+        told: Tensor = self.tell(torch.cat([seen, self.face(face), self.eyes(eyes), colours], dim=1))
+        return told, found
+
+
+def _shrunk(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    return functional.interpolate(pictures, size, mode="area")
+
+
+def _look(widths: tuple[int, ...], pools: tuple[bool, ...], grid: int, told: int) -> nn.Sequential:
+    """Convolutions, each followed by halving where `pools` says so, to a row of `told` features that knows where things
+    are."""
+    layers: list[nn.Module] = []
+    inside = 3
+    for width, pool in zip(widths, pools, strict=True):
+        layers += [nn.Conv2d(inside, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [nn.MaxPool2d(2)] if pool else []
+        inside = width
+    layers += [nn.Conv2d(inside, inside, 3, padding=1, bias=False), nn.BatchNorm2d(inside), nn.ReLU()]
+    layers += [nn.Conv2d(inside, 16, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(16 * grid, told), nn.ReLU())
+
+
+def place_targets(poses: list[Pose], side: int) -> Tensor:
+    """What the first look is to say of pictures of `side` pixels, N × 4: the head's middle and size in units that vary
+    by about 1, and its turn."""
+    return torch.tensor(
+        [
+            [(pose.x / side - 0.5) * 10, (pose.y / side - 0.5) * 10, math.log(pose.scale / side / 0.33) * 5, pose.turn]
+            for pose in poses
+        ]
+    )
+
+
+_CUTS = (((72, 72), 0.30, 1.0, 0.85), ((32, 64), 0.02, 0.68, 0.34))
+"""Face and eyes: rows and columns of the cut, how far below the head's middle its own lies, and half its width and
+height, in head units."""
+
+
+def cuts(pictures: Tensor, place: Tensor) -> list[Tensor]:
+    """The face and the eyes of every picture, at a place as `place_targets` has it."""
+    x, y, size = place[:, 0] / 5, place[:, 1] / 5, torch.exp((place[:, 2] / 5).clamp(-1, 1)) * 0.66
+    x = x + 0.2 * place[:, 3].clamp(-1.3, 1.3) * size
+    made = []
+    for (rows, columns), below, wide, tall in _CUTS:
+        where = torch.zeros(len(pictures), 2, 3, device=pictures.device)
+        where[:, 0, 0], where[:, 0, 2] = wide * size, x
+        where[:, 1, 1], where[:, 1, 2] = tall * size, y + below * size
+        grid = functional.affine_grid(where, [len(pictures), 3, rows, columns], align_corners=False)
+        made.append(functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False))
+    return made
 
 
 @dataclass(frozen=True)
@@ -65,7 +131,7 @@ def split_outputs(outputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def read(reader: Reader, pictures: Tensor) -> Reading:
-    """Read a batch of pictures (N × 3 × H × W in −1..1)."""
+    """Read a batch of square pictures (N × 3 × S × S in −1..1)."""
     with torch.no_grad():
         numbers, logits = split_outputs(reader.eval()(pictures))
     return Reading(numbers, {name: values.softmax(dim=1) for name, values in logits.items()})

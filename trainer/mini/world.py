@@ -22,7 +22,6 @@ BEARDS = ("none", "stubble", "moustache", "full")
 MARKS = ("none", "freckles", "mole", "scar")
 
 TURNS = ("left", "ahead", "right")
-TILTS = ("left", "straight", "right")
 EXPRESSIONS = ("neutral", "smiling", "laughing", "surprised", "sad", "angry", "sleeping")
 LIGHT_SIDES = ("left", "front", "right")
 LIGHT_TONES = ("neutral", "warm", "cool")
@@ -66,7 +65,6 @@ NUMBER_STD = 1.0 / math.sqrt(12.0)
 
 NUISANCE_CATEGORIES: dict[str, tuple[str, ...]] = {
     "turn": TURNS,
-    "tilt": TILTS,
     "expression": EXPRESSIONS,
     "light_side": LIGHT_SIDES,
     "light_tone": LIGHT_TONES,
@@ -123,7 +121,6 @@ class Nuisance:
     """How a picture is taken: all that may change between two pictures of one identity."""
 
     turn: str
-    tilt: str
     expression: str
     light_side: str
     light_tone: str
@@ -152,7 +149,7 @@ def sample_identity(seed: int) -> Identity:
     beard = rng.choice(BEARDS) if class_word == "man" else "none"
     glasses = rng.choice(("none", "none", "round", "square"))
     marks = rng.choice(MARKS)
-    return Identity(
+    person = Identity(
         class_word=class_word,
         hair_style=hair_style,
         fringe=fringe,
@@ -163,6 +160,12 @@ def sample_identity(seed: int) -> Identity:
         marks=marks,
         **{name: rng.random() for name in IDENTITY_NUMBERS},
     )
+    return _seen(person)
+
+
+def _seen(person: Identity) -> Identity:
+    """The same person with usual values for what can't be seen of them: nobody can read the volume of no hair."""
+    return replace(person, hair_volume=0.5, fringe="none") if person.hair_style == "bald" else person
 
 
 def sample_nuisance(seed: int) -> Nuisance:
@@ -182,4 +185,4 @@ def near_identity(identity: Identity, seed: int) -> Identity:
     words: dict[str, Any] = {}
     for name in rng.sample(list(IDENTITY_CATEGORIES), rng.choice((0, 1, 1, 2))):
         words[name] = rng.choice(IDENTITY_CATEGORIES[name])
-    return replace(identity, **numbers, **words)
+    return _seen(replace(identity, **numbers, **words))
