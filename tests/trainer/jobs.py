@@ -18,7 +18,6 @@ from PIL import Image
 
 from isengard import settings
 from isengard.trainer.job import EventReader, ExitCode, JobFolder, TrainingConfig, config_from_dict, read_events
-from isengard.trainer.mini import MODEL_DIR
 from isengard.trainer.plan import make_job
 
 SETTINGS: dict[str, Any] = {
@@ -67,14 +66,6 @@ def copy_job(job: JobFolder, folder: Path) -> JobFolder:
     """The whole job in another place."""
     shutil.copytree(job.path, folder)
     return JobFolder(folder)
-
-
-def embedded_model_is_trained() -> bool:
-    """False for weights that a training has only begun with."""
-    from safetensors import safe_open
-
-    with safe_open(MODEL_DIR / "transformer" / "diffusion_pytorch_model.safetensors", framework="pt") as file:
-        return bool(file.get_tensor("proj_out.weight").any())
 
 
 def start(*arguments: object, limit: int = 0, **options: Any) -> subprocess.Popen[str]:

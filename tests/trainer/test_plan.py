@@ -305,10 +305,7 @@ def test_the_disk_estimate_covers_the_loras_of_every_target(tmp_path: Path) -> N
     from isengard.trainer.families import load_family
 
     family = load_family("mini")
-    try:
-        model = family.load_transformer(config(), torch.float32)
-    except IsengardError as missing:
-        pytest.skip(f"the mini model isn't there yet: {missing.code}")
+    model = family.load_transformer(config(), torch.float32)
     layers = dict(model.named_modules())
     for targets, counted in _SIZES["mini"].per_rank.items():
         real = sum(
