@@ -8,7 +8,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 pyt
 
 SUITABLE := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
 
-.PHONY: demo test lint clean environment
+.PHONY: demo test lint panel screenshots clean environment
 
 demo: $(VENV)/installed  ## train the bundled character and show the pictures
 	$(RUN) . demo
@@ -18,6 +18,13 @@ test: $(VENV)/installed  ## all checks and tests
 
 lint: $(VENV)/installed  ## the quick checks only
 	$(RUN) . test --lint
+
+panel:  ## build the page into web/dist; needs Node.js 20 and npm
+	@command -v npm >/dev/null || { echo "The panel is built with npm: install Node.js 20 or newer." >&2; exit 1; }
+	cd web/panel && npm ci --no-audit --no-fund && PYTHON="$(abspath $(RUN))" npm run build
+
+screenshots: $(VENV)/installed  ## a picture of every screen into docs/screenshots; needs the built panel and a Chromium
+	$(RUN) -m pytest -m "" tests/browser/screenshots.py
 
 clean:  ## what demo and tests leave; .venv stays
 	rm -rf build demo-out

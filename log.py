@@ -9,6 +9,7 @@ import logging
 import logging.handlers
 import sys
 import uuid
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ def new_correlation_id() -> str:
 def bind(**values: Any) -> None:
     """Puts values (correlation_id, job_id, …) onto every following line of this task or thread."""
     structlog.contextvars.bind_contextvars(**values)
+
+
+def bound(**values: Any) -> AbstractContextManager[Any]:
+    """Puts values onto the lines that are written within a `with`."""
+    return structlog.contextvars.bound_contextvars(**values)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

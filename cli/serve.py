@@ -13,12 +13,11 @@ import webbrowser
 from contextlib import suppress
 from pathlib import Path
 
-import filelock
 from aiohttp import web
 
 from .. import log, settings
 from ..errors import IsengardError
-from ..files import told_plainly
+from ..web.alone import taken
 from ..web.app import make_app
 from ..web.guard import LOOPBACK, Guard
 from ..web.services import make_services
@@ -80,7 +79,7 @@ async def _serve(options: argparse.Namespace) -> None:
     token = settings.server_token()
     guard = guard_for(options.host, token)
     root = options.root.expanduser().absolute()
-    lock = _taken(root)
+    lock = taken(root)
     try:
         services = make_services(root, on_network=not _is_loopback(options.host), secrets=(token,) if token else ())
         handler = log.write_to(services.server_log)
@@ -124,20 +123,6 @@ async def _listen(runner: web.AppRunner, options: argparse.Namespace, token: str
         await stop.wait()
     finally:
         print("Stopping; a running training saves its step and can be resumed.", flush=True)
-
-
-def _taken(root: Path) -> filelock.BaseFileLock:
-    """One server for one library: two would run the same queue. Raises SERVER_RUNNING, FOLDER_NOT_WRITABLE."""
-    lock = filelock.FileLock(root / ".server")
-    try:
-        with told_plainly(root / ".server"):
-            root.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
-    except filelock.Timeout as problem:
-        raise IsengardError("SERVER_RUNNING", f"Another server works on {root}.") from problem
-    except OSError as problem:
-        raise IsengardError("FOLDER_NOT_WRITABLE", f"{root} can't be made: {problem.strerror}.") from problem
-    return lock
 
 
 def _address(runner: web.AppRunner, host: str) -> str:

@@ -27,6 +27,8 @@ from .report.measures import measure, source_facts
 
 MAX_SIDE = 2048
 """Pixels of a working image's long side. Twice what any preset trains at; the original keeps the rest."""
+ENOUGH = 1800
+"""Pixels of the long side from which on a JPEG is decoded no finer: half of a 12-megapixel photo is taken as it is."""
 QUALITY = 95
 THUMBNAIL = 320
 """Pixels of a thumbnail's long side."""
@@ -49,7 +51,7 @@ def take(
     """
     data = read_bytes(source)
     kind = str(picture_format(data[:64]))
-    image = decode(data, source)
+    image = decode(data, source, long_side=None if edit.crop else ENOUGH)
     facts = source_facts(given)
     clean = edit == Edit() and _is_clean(data, kind, image)
     picture, note = flat_rgb(image)
@@ -88,11 +90,11 @@ def thumbnail(picture: Image.Image) -> bytes:
 
 def _is_clean(data: bytes, kind: str, image: Image.Image) -> bool:
     """Whether the file can be trained on and passed on as it is: nothing to turn, to convert, to scale or to hide."""
-    if kind not in _PLAIN_FORMATS or image.mode not in _PLAIN_MODES or max(image.size) > MAX_SIDE:
+    if kind not in _PLAIN_FORMATS or image.mode not in _PLAIN_MODES:
         return False
-    with Image.open(io.BytesIO(data)) as opened:
-        frames = getattr(opened, "n_frames", 1)
-        return frames == 1 and opened.format != "MPO" and not any(opened.info.get(name) for name in _TELLING)
+    with Image.open(io.BytesIO(data)) as opened:  # its size, as `image` may have been decoded at half of it
+        one = getattr(opened, "n_frames", 1) == 1 and opened.format != "MPO"
+        return one and max(opened.size) <= MAX_SIDE and not any(opened.info.get(name) for name in _TELLING)
 
 
 def _edited(picture: Image.Image, edit: Edit) -> Image.Image:

@@ -76,12 +76,14 @@ def refuse_raw(name: str) -> None:
         )
 
 
-def decode(data: bytes, path: Path, *, enough_for: tuple[int, int] | None = None) -> Image.Image:
+def decode(
+    data: bytes, path: Path, *, enough_for: tuple[int, int] | None = None, long_side: int | None = None
+) -> Image.Image:
     """The picture in `data`, decoded whole (of an animation the first frame) and turned upright, in any mode.
 
     With `enough_for` (width, height) a large JPEG may be decoded at half, a quarter or an eighth of its size, if that
-    is still twice what is needed. `path` is for messages. Nothing is decoded whose size isn't allowed.
-    Raises PHOTO_UNREADABLE, PHOTO_TOO_LARGE or PHOTO_TOO_SMALL.
+    is still twice what is needed; with `long_side`, if its long side still has so many pixels. `path` is for messages.
+    Nothing is decoded whose size isn't allowed. Raises PHOTO_UNREADABLE, PHOTO_TOO_LARGE or PHOTO_TOO_SMALL.
     """
     name = shown_name(path)
     readers = _readers(data, name)
@@ -92,6 +94,9 @@ def decode(data: bytes, path: Path, *, enough_for: tuple[int, int] | None = None
             _check_size(image.size, name)
             if enough_for:
                 _decode_smaller(image, enough_for)
+            elif long_side:
+                scale = min(1.0, long_side / max(image.size))
+                image.draft(None, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
             image.load()
             return _upright(image)
     except Image.DecompressionBombError as problem:
@@ -225,10 +230,10 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
     target = ImageCms.createProfile("sRGB")
     if image.mode == "LAB":
         return _converted(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), target), ""
-    if image.mode not in ("L", "CMYK"):
+    if image.mode not in ("L", "CMYK", "RGB"):
         image = image.convert("RGB")
     if not profile:
-        return image.convert("RGB"), ""
+        return image if image.mode == "RGB" else image.convert("RGB"), ""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if source.profile.xcolor_space == "RGB " and image.mode == "L":

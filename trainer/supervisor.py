@@ -22,6 +22,14 @@ FIRM_SECONDS = 30.0
 """How long a process that was asked by signal has before it is killed."""
 _TAIL_BYTES = 4000
 _LOG = log.get("trainer.supervisor")
+_SUPERVISED: list[Path] = []
+"""Folders of the jobs whose processes this process watches: the one thing that this module shares between threads."""
+
+
+def supervised() -> list[Path]:
+    """Folders of the jobs that are watched in this process: whoever finds one's trainer gone leaves the word to its
+    supervisor."""
+    return list(_SUPERVISED)
 
 
 @dataclass
@@ -68,6 +76,7 @@ class Supervisor:
         known = read_events(self.job.events_file)
         reader = EventReader(self.job.events_file, after=known[-1]["seq"] if known else 0)
         self._process = await self._start()
+        _SUPERVISED.append(self.job.path)
         watch = asyncio.ensure_future(self._process.wait())
         try:
             while not watch.done():
@@ -79,7 +88,10 @@ class Supervisor:
             for event in reader.read():
                 yield event
         finally:
-            await self._end(watch)
+            try:
+                await self._end(watch)
+            finally:
+                _SUPERVISED.remove(self.job.path)
 
     async def stop(self, wish: str = "pause") -> None:
         """Asks for `pause` or `cancel`; after the grace by signal, at last by killing. Returns when it is gone."""

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from .. import log, settings
 from ..library.shared import the_library
+from .alone import taken
 from .answers import finish
 from .api import all_routes
 from .endpoint import add_routes
@@ -25,8 +26,9 @@ _POLICY = "frame-ancestors 'self'; object-src 'none'; base-uri 'none'"
 class ComfyHost:
     """The API's router and what its handlers work with."""
 
-    def __init__(self, services: Services, folder: str) -> None:
+    def __init__(self, services: Services, folder: str, lock: object) -> None:
         self.services = services
+        self._lock = lock
         self._folder = folder
         self._guard = Guard()  # which names are ComfyUI's is for ComfyUI to say
         self._router = web.UrlDispatcher()
@@ -63,8 +65,12 @@ class ComfyHost:
 
 
 def make_host(around: Surroundings) -> ComfyHost:
-    """Opens the library and puts everything together; nothing runs before `start`. Reads files."""
+    """Opens the library and puts everything together; nothing runs before `start`. Reads files.
+
+    Raises SERVER_RUNNING if another host works on the library.
+    """
     log.configure(settings.log_level())
+    lock = taken(settings.volume_root())
     services = make_services(
         host="comfyui",
         on_network=around.on_network(),
@@ -72,7 +78,7 @@ def make_host(around: Surroundings) -> ComfyHost:
         make_queue=lambda jobs, changed: PromptQueue(jobs, around.address, changed=changed),
     )
     log.write_to(services.server_log)
-    return ComfyHost(services, around.folder)
+    return ComfyHost(services, around.folder, lock)
 
 
 def _index(folder: str) -> str:

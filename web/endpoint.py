@@ -28,6 +28,7 @@ Provider = Callable[[web.Request], Awaitable[Services]]
 HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _LOG = log.get("web")
+_CLIENT_GONE = 499
 _UNKNOWN = Redaction(Path("/nowhere"))
 
 
@@ -102,8 +103,10 @@ async def _guarded(
             response, _, extra = await inner(correlation_id)
         except IsengardError as error:
             response = error_answer(error, correlation_id, _UNKNOWN)
-        except (asyncio.CancelledError, ConnectionResetError):
+        except asyncio.CancelledError:
             raise
+        except ConnectionResetError:  # the client went away; nobody reads this
+            return web.Response(status=_CLIENT_GONE)
         except web.HTTPException as problem:
             nothing = IsengardError("ROUTE_MISSING", "There is nothing at this address.")
             response = problem if problem.status < 400 else error_answer(nothing, correlation_id, _UNKNOWN)

@@ -47,6 +47,7 @@ class Hub:
     def attach(self) -> None:
         """Names the loop that `tell` hands over to; call it there."""
         self.loop = asyncio.get_running_loop()
+        self.loop.call_later(BEAT_SECONDS, self.beat)
 
     def publish(self, kind: str, data: dict[str, Any]) -> None:
         """Adds an event and wakes the listeners."""
@@ -60,6 +61,12 @@ class Hub:
         """`publish` from any thread."""
         if self.loop is not None and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.publish, kind, data)
+
+    def beat(self) -> None:
+        """Wakes listeners without news: one timer for all of them."""
+        if self.loop is not None and not self.closed:
+            self._wake()
+            self.loop.call_later(BEAT_SECONDS, self.beat)
 
     def close(self) -> None:
         """Ends all streams."""
@@ -84,7 +91,8 @@ class Hub:
         try:
             while not self.closed:
                 if after >= self.last:
-                    if not await self._wait():
+                    await self._news.wait()
+                    if after >= self.last and not self.closed:
                         yield None
                 elif after < self._first() - 1:
                     after = self.last
@@ -112,10 +120,3 @@ class Hub:
     def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
-
-    async def _wait(self) -> bool:
-        try:
-            await asyncio.wait_for(self._news.wait(), BEAT_SECONDS)
-            return True
-        except asyncio.TimeoutError:
-            return False

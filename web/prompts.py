@@ -9,6 +9,7 @@ from typing import Any
 from .. import settings
 from ..library.job_files import checkpoints
 from ..library.jobs import Job
+from ..trainer.job import read_events
 
 Graph = dict[str, dict[str, Any]]
 """ComfyUI's prompt format: node id → class and inputs."""
@@ -28,7 +29,7 @@ def training_graph(job: Job) -> Graph:
 
 def preparing_graph(job: Job) -> Graph | None:
     """Encodes photos and words. None: the trainer does that itself, as it has begun to, or as ComfyUI lacks a file."""
-    if job.config.family == "mini" or checkpoints(job.folder):
+    if job.config.family == "mini" or checkpoints(job.folder) or _is_encoded(job):
         return None
     loaders: Graph = {}
     vae, clip = _vae(job, loaders), _clip(job, loaders)
@@ -39,6 +40,12 @@ def preparing_graph(job: Job) -> Graph | None:
         "rank": 0, "settings": "",
     }  # fmt: skip
     return {**_job(job), **loaders, "prepare": _node("IsengardPrepare", "Prepare Training", **prepares)}
+
+
+def _is_encoded(job: Job) -> bool:
+    """Whether everything was encoded once. What settings that were changed since may lack, the trainer encodes."""
+    found = (event for event in read_events(job.folder.events_file) if event.get("phase") == "encode")
+    return any(event["done"] == event["total"] for event in found)
 
 
 def _job(job: Job) -> Graph:

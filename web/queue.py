@@ -25,6 +25,8 @@ from .job_moves import fail, stop_waiting, when_free
 
 _LOOK_SECONDS = 1.0
 """How often the queue looks for what others have done to jobs."""
+_MOMENT_SECONDS = 5.0
+"""How long a trainer that has said its last word may keep whoever resumes its job waiting."""
 _GRACE_SECONDS = 120.0
 """How long a trainer that was asked to stop may go on before it is told by signal."""
 _LOG = log.get("web.queue")
@@ -169,9 +171,13 @@ class StandaloneQueue:
         with self._turn:
             job = self._jobs.get(job_id)
             if job_id == self._running or (job.state.state in ACTIVE and job.folder.owner() is not None):
-                if read_control(job.folder.control_file).stop:
+                stopped = job.state.state in RESUMABLE  # its process has only its last word to say
+                if stopped or read_control(job.folder.control_file).stop:
                     ask(job.folder.control_file, stop="")
                     self._again[job_id] = correlation_id
+                    self._save()
+                if stopped:
+                    self._turn.wait_for(lambda: job_id not in self._again, _MOMENT_SECONDS)
                 return
             if job.state.state != "queued":
                 when_free(job.folder, lambda: job.folder.requeue(correlation_id=correlation_id))
@@ -190,7 +196,7 @@ class StandaloneQueue:
 
     def _begin(self) -> None:
         self._jobs.tidy()
-        self._order = self._load()
+        self._order, self._again = self._load()
         with self._turn:
             self._worker = threading.Thread(target=self._work, name="isengard-queue", daemon=True)
             self._worker.start()
@@ -226,6 +232,7 @@ class StandaloneQueue:
         """Waits for the next job; None when the queue ends."""
         with self._turn:
             while not self._ending:
+                self._go_on()
                 job = None if self._somebody_trains() else self._next()
                 if job is not None:
                     self._running = job.id
@@ -292,7 +299,6 @@ class StandaloneQueue:
 
     def _after(self, job: Job, code: int | None) -> None:
         with self._turn:
-            again = self._again.pop(job.id, None)
             try:
                 state = job.folder.state()
                 if state.state == "queued" and not self._ending and code not in (ExitCode.LOCKED, None, ExitCode.DONE):
@@ -301,28 +307,42 @@ class StandaloneQueue:
                     self._order = [*(known for known in self._order if known != job.id), job.id]
                 elif state.state == "done":
                     self._jobs.finish(job.id)
-                elif state.state in RESUMABLE and again is not None and not self._ending:
-                    job.folder.requeue(correlation_id=again)
             except IsengardError as problem:
                 _LOG.warning("the end of a job could not be noted", code=problem.code, problem=problem.message)
             self._running = ""
             self._save()
 
-    def _load(self) -> list[str]:
+    def _go_on(self) -> None:
+        """Queues jobs again that were resumed while they were about to stop."""
+        for job_id, correlation_id in list(self._again.items()):
+            try:
+                job = self._jobs.get(job_id)
+                if job.state.state in ACTIVE or job.folder.owner() is not None:
+                    continue
+                if job.state.state in ("paused", "cancelled"):
+                    job.folder.requeue(correlation_id=correlation_id)
+                    self._order.append(job_id)
+            except IsengardError as problem:
+                _LOG.warning("a job could not be queued again", code=problem.code, problem=problem.message)
+            del self._again[job_id]
+            self._save()
+
+    def _load(self) -> tuple[list[str], dict[str, str]]:
         try:
             found = read_json(self._file, "LIBRARY_CORRUPT")
-            return [str(job_id) for job_id in found["order"]]
+            again = {str(job_id): str(correlation_id) for job_id, correlation_id in found.get("again", {}).items()}
+            return [str(job_id) for job_id in found["order"]], again
         except FileNotFoundError:
-            return []
-        except (IsengardError, KeyError, TypeError):
+            return [], {}
+        except (IsengardError, KeyError, TypeError, AttributeError):
             _LOG.warning("queue.json can't be read; jobs run in the order in which they were made")
-            return []
+            return [], {}
 
     def _save(self) -> None:
         """Keeps the order of those that wait, and wakes the worker and whoever listens."""
         self._order = self.order()
         first = [self._running] if self._running else []  # should we be killed before its trainer has begun
-        write_json(self._file, {"format": 1, "order": [*first, *self._order]})
+        write_json(self._file, {"format": 1, "order": [*first, *self._order], "again": self._again})
         self._turn.notify_all()
         self._changed()
 

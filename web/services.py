@@ -53,6 +53,10 @@ class Services:
     pictures: Pictures
     adopting: Adopting
     lag: Lag
+    lists: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="isengard-lists")
+    )
+    """For questions to the index: several threads that step through rows wait for each other more than they work."""
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UPLOADS))
     host: Literal["standalone", "comfyui"] = "standalone"
     on_network: bool = False
@@ -69,6 +73,10 @@ class Services:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs what reads or writes files in one of a few threads, with this task's logging context."""
         return await run_in(self.pool, function, *args, **kwargs)
+
+    async def look(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` for what asks the index, one after the other."""
+        return await run_in(self.lists, function, *args, **kwargs)
 
     async def start(self) -> None:
         """Starts all parts."""
@@ -91,7 +99,8 @@ class Services:
                 _LOG.exception("a part did not stop in order", part=type(part).__name__)
         self._started.clear()
         await self.run(self.library.close)
-        await asyncio.get_running_loop().run_in_executor(None, self.pool.shutdown)
+        for pool in (self.lists, self.pool):
+            await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
 
 
 def make_services(

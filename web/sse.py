@@ -15,6 +15,8 @@ BEAT_SECONDS = 15.0
 """After so long without an event a comment is sent: proxies close silent connections, and a dead client shows."""
 PATIENCE_SECONDS = 30.0
 """A client that takes nothing for so long is let go; it comes back with Last-Event-ID."""
+_AT_ONCE_BYTES = 32_768
+"""So much may wait in a connection's buffer before its client is waited for."""
 _HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": f"{PRIVATE}, no-transform",
@@ -48,6 +50,10 @@ class Stream:
 
     async def write(self, data: bytes) -> None:
         """Sends encoded events. Raises ConnectionResetError if the client is gone or takes nothing."""
+        transport = self._call.request.transport
+        if transport is not None and transport.get_write_buffer_size() + len(data) < _AT_ONCE_BYTES:
+            await self.response.write(data)  # goes out at once, or waits in a buffer that has room
+            return
         try:
             await asyncio.wait_for(self.response.write(data), PATIENCE_SECONDS)
         except asyncio.TimeoutError as problem:

@@ -92,6 +92,15 @@ def test_a_clean_photo_is_kept_byte_for_byte(library: Library, ada: Character, t
     assert (library.folder(ada.id).images / file).read_bytes() == path.read_bytes()
 
 
+def test_a_large_photo_is_scaled_down_though_nothing_else_is_wrong_with_it(
+    library: Library, ada: Character, tmp_path: Path
+) -> None:
+    paths = [save(tmp_path / f"{side}.jpg", quarters((side, side * 3 // 4)), quality=92) for side in (3900, 2200, 2048)]
+    files = added(library, ada.id, *(Source(path=path) for path in paths))
+    assert [working(library, ada.id, file).size for file in files] == [(1950, 1463), (2048, 1536), (2048, 1536)]
+    assert (library.folder(ada.id).images / files[2]).read_bytes() == paths[2].read_bytes()
+
+
 def test_colours_are_converted_and_transparency_becomes_white(library: Library, ada: Character, tmp_path: Path) -> None:
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     one = save(tmp_path / "one.png", icc_profile=lab)

@@ -9,6 +9,7 @@ import pytest
 
 from isengard.errors import IsengardError
 from isengard.library.jobs import Job
+from isengard.trainer.events import EventWriter
 from isengard.trainer.job import BaseFiles, JobFolder, JobState, TrainingConfig
 from isengard.web.comfy_api import ComfyApi
 from isengard.web.prompts import graphs_for
@@ -76,6 +77,18 @@ def test_what_comfyui_can_not_load_is_left_to_the_trainer(models: Path, tmp_path
     folder.mkdir(parents=True)
     (folder / "ada_step000010.safetensors").write_bytes(b"")
     assert len(graphs_for(dataclasses.replace(begun))) == 1
+
+
+def test_what_is_encoded_is_not_encoded_again(models: Path) -> None:
+    """A job that was stopped before its first checkpoint needs the text encoders no more."""
+    found = job(models, "flux1-dev", transformer=str(models / "checkpoints" / "all.safetensors"))
+    found.folder.path.mkdir()
+    writer = EventWriter(found.folder.events_file)
+    writer.write("progress", phase="encode", done=1, total=2)
+    assert len(graphs_for(found)) == 2
+    writer.write("progress", phase="encode", done=2, total=2)
+    writer.close()
+    assert len(graphs_for(found)) == 1
 
 
 def test_nobody_at_the_address_is_told() -> None:

@@ -175,3 +175,18 @@ def test_an_orderly_end_leaves_the_training_resumable(server: Server, with_photo
     assert found["step"] >= 5
     client.post(f"/training/{job}/resume")
     client.state(job, "training")
+
+
+def test_a_wish_to_go_on_survives_a_kill(server: Server, with_photos: MakeAda) -> None:
+    """Cancelled, and resumed before its process is quite gone: the next server knows it, too."""
+    client = server.start()
+    job = client.post("/training", wish(with_photos(client), SMALL))["id"]
+    client.state(job, "training")
+    client.post(f"/training/{job}/cancel")
+    client.state(job, "cancelled", "done")
+    client.post(f"/training/{job}/resume", status=(200, 409))
+    server.kill()
+    client = server.start()
+    if client.state(job, "queued", "training", "done", "interrupted")["state"] == "interrupted":
+        client.post(f"/training/{job}/resume")
+    assert client.state(job, "done")["step"] == 12

@@ -135,6 +135,7 @@ def load_vae(part: Part) -> AutoencoderKL:
 def vae_from(weights: dict[str, Tensor], where: str) -> AutoencoderKL:
     """The VAE in fp32 on the CPU from its tensors, in either naming; `where` is told if they don't fit."""
     from diffusers import AutoencoderKL
+    from diffusers.loaders.single_file_utils import SingleFileComponentError
 
     from ..weights import quiet_diffusers
 
@@ -143,7 +144,7 @@ def vae_from(weights: dict[str, Tensor], where: str) -> AutoencoderKL:
             vae = AutoencoderKL.from_single_file(
                 weights, config=str(_CONFIGS / "vae"), local_files_only=True, torch_dtype=torch.float32
             )
-    except (OSError, KeyError, ValueError, NotImplementedError) as problem:
+    except (OSError, KeyError, ValueError, NotImplementedError, SingleFileComponentError) as problem:
         message = f"{where} does not hold a whole FLUX VAE: {problem}."
         raise IsengardError("MODEL_UNREADABLE", message) from problem
     return _ready(vae, where)

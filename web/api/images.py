@@ -147,7 +147,7 @@ class TrashedOut(Out):
 @routes.get("/characters/{character}/images", errors=("CHARACTER_MISSING", "NAME_INVALID", "QUERY_INVALID"))
 async def of_character(call: Call, character: str, query: ListQuery) -> PhotoList:
     """A character's photos. What was put into its folder by hand is taken in soon after."""
-    found = await call.run(_listed, call, (character,), query)
+    found = await call.services.look(_listed, call, (character,), query)
     call.services.adopting.look(character)
     return found
 
@@ -202,7 +202,7 @@ async def delete(call: Call, character: str, file: str) -> TrashedOut:
 @routes.get("/images", errors=("QUERY_INVALID", "NAME_INVALID", "CHARACTER_MISSING"))
 async def index(call: Call, query: AllQuery) -> PhotoList:
     """Photos of all characters."""
-    return await call.run(_listed, call, tuple(query.character), query)
+    return await call.services.look(_listed, call, tuple(query.character), query)
 
 
 def _listed(call: Call, characters: tuple[str, ...], wanted: ListQuery) -> PhotoList:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Literal
 
 from aiohttp import web
@@ -105,6 +106,7 @@ class SystemOut(Out):
     memory: Room
     disk: Room
     library: str = Field(description="The library's folder; only its name where the server listens on the network.")
+    loras: str = Field(description="Where trained LoRAs go; only the name where the server listens on the network.")
     versions: dict[str, str]
     base_models: list[BaseModelOut]
     packs: list[PackOut]
@@ -148,7 +150,8 @@ def _system(call: Call) -> SystemOut:
         gpus=[GpuOut(**asdict(card)) for card in machine.gpus()],
         memory=Room(free=free, total=total),
         disk=Room(free=disk_free, total=disk_total),
-        library=call.library.root.name if services.on_network else str(call.library.root),
+        library=_shown(services.on_network, call.library.root),
+        loras=_shown(services.on_network, call.library.loras),
         versions=machine.versions(),
         base_models=[_base_model(call, family) for family in basemodels.PARTS],
         packs=[
@@ -171,6 +174,10 @@ def _system(call: Call) -> SystemOut:
         listeners=services.hub.listeners,
         loop_lag=round(services.lag.worst, 4),
     )
+
+
+def _shown(on_network: bool, folder: Path) -> str:
+    return folder.name if on_network else str(folder)
 
 
 def _base_model(call: Call, family: str) -> BaseModelOut:

@@ -32,6 +32,8 @@ _MAKING = (*_PLANNING, "CONFIG_INVALID", "PHOTOS_NONE", "PHOTOS_TOO_FEW", "PHOTO
            "PHOTO_TOO_SMALL", "PHOTO_CHANGED", "CAPTION_TOO_LONG", "CAPTION_UNREADABLE", "MODEL_MISSING",
            "MODEL_UNREADABLE", "MODEL_WRONG_KIND", "MODEL_UNSUPPORTED", "TOKENIZER_MISSING", "JOB_EXISTS",
            "LIBRARY_BUSY")  # fmt: skip
+_IN_COMFYUI = ("COMFYUI_UNREACHABLE", "COMFYUI_REFUSED")
+"""Where jobs are prompts in ComfyUI's queue."""
 _JOB = ("JOB_MISSING", "NAME_INVALID", "JOB_CORRUPT", "CONFIG_UNREADABLE")
 
 
@@ -159,14 +161,14 @@ async def index(call: Call) -> JobList:
     return await call.run(_unfinished, call)
 
 
-@routes.post("/training", status=201, also=(200,), errors=_MAKING)
+@routes.post("/training", status=201, also=(200,), errors=(*_MAKING, *_IN_COMFYUI))
 async def create(call: Call, body: NewTraining) -> JobOut:
     """Makes a job and queues it. The very same training is not begun twice: 200 and that one, which goes on."""
     made = await call.run(call.services.jobs.create, body.wish(), again=body.again, correlation_id=call.correlation_id)
     return await _begin(call, made.job.id, known=made.known)
 
 
-@routes.post("/training/order", errors=("JOB_STATE", "NAME_INVALID"))
+@routes.post("/training/order", errors=("JOB_STATE", "NAME_INVALID", *_IN_COMFYUI))
 async def reorder(call: Call, body: Order) -> OrderOut:
     """Puts waiting jobs in front, in this order."""
     order = await call.run(call.services.queue.reorder, body.order)
@@ -194,7 +196,7 @@ async def delete(call: Call, job: str) -> TrashOut:
     return TrashOut(trash=entry.id, label=entry.label)
 
 
-@routes.post("/training/{job}/again", status=201, errors=(*_JOB, *_MAKING))
+@routes.post("/training/{job}/again", status=201, errors=(*_JOB, *_MAKING, *_IN_COMFYUI))
 async def again(call: Call, job: str, body: AgainBody) -> JobOut:
     """A new job with the photos of this one, as they were, and other settings, e.g. ones that need less memory."""
     made = await call.run(call.services.jobs.train_again, job, body.settings, correlation_id=call.correlation_id)
@@ -215,7 +217,7 @@ async def cancel(call: Call, job: str) -> JobOut:
     return await _changed(call, job)
 
 
-@routes.post("/training/{job}/resume", errors=(*_JOB, "JOB_FINISHED", "JOB_LOCKED", "JOB_STATE"))
+@routes.post("/training/{job}/resume", errors=(*_JOB, "JOB_FINISHED", "JOB_LOCKED", "JOB_STATE", *_IN_COMFYUI))
 async def resume(call: Call, job: str) -> JobOut:
     """Queues a stopped job; it goes on from its last checkpoint."""
     await call.run(call.services.queue.resume, job, call.correlation_id)
