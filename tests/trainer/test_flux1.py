@@ -20,7 +20,8 @@ from isengard.tests.trainer.lora import merged_by_peft, train_lora, write_traine
 from isengard.tests.trainer.test_modelfiles import ALL_IN_ONE, CLIP, DEV, FLUX, SD, T5, VAE, write
 from isengard.trainer.config import BaseFiles, TrainingConfig
 from isengard.trainer.families import load_family
-from isengard.trainer.families.flux1 import CONFIGS, image_ids, pack, told_times, unpack
+from isengard.trainer.families.flux1 import CONFIGS, image_ids, told_times
+from isengard.trainer.families.flux1_latents import pack, unpack
 
 __all__ = ["small_flux"]
 FAMILY = load_family("flux1-dev")

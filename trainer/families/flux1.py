@@ -15,6 +15,7 @@ from ...errors import IsengardError
 from ..config import TrainingConfig
 from ..modelfiles import Part, fingerprint
 from .flux1_files import check_parts, check_tokenizers, find_parts
+from .flux1_latents import pack, unpack
 from .interface import Codec, Conditioning, Decoder, Pictures
 
 if TYPE_CHECKING:
@@ -238,20 +239,6 @@ def told_times(times: Tensor, dtype: torch.dtype) -> Tensor:
     if dtype == torch.float32:
         return times
     return (times.to(dtype) * 1000).float() / 1000
-
-
-def pack(latents: Tensor) -> Tensor:
-    """[B, C, h, w] to tokens of 2 × 2 latents, [B, h/2·w/2, C·4]."""
-    batch, channels, height, width = latents.shape
-    split = latents.view(batch, channels, height // 2, 2, width // 2, 2)
-    return split.permute(0, 2, 4, 1, 3, 5).reshape(batch, height // 2 * (width // 2), channels * 4)
-
-
-def unpack(tokens: Tensor, height: int, width: int) -> Tensor:
-    """Tokens [B, h/2·w/2, C·4] back to [B, C, h, w] for the latents' height and width."""
-    batch, _, size = tokens.shape
-    split = tokens.view(batch, height // 2, width // 2, size // 4, 2, 2)
-    return split.permute(0, 3, 1, 4, 2, 5).reshape(batch, size // 4, height, width)
 
 
 def image_ids(rows: int, columns: int, device: torch.device) -> Tensor:

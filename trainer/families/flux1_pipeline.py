@@ -15,8 +15,8 @@ from ...errors import IsengardError
 from ..config import TrainingConfig
 from ..modelfiles import SCALES, Part, read_header
 from ..weights import quiet_diffusers
-from .flux1 import pack, unpack
 from .flux1_codec import FluxCodec, load_vae
+from .flux1_latents import pack, unpack
 from .interface import Conditioning, Step
 
 if TYPE_CHECKING:
