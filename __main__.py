@@ -37,4 +37,8 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:  # whoever read our output, `head` for one, has read enough
+        sys.stdout = None
+        sys.exit(0)

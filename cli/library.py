@@ -14,6 +14,7 @@ from ..errors import IsengardError
 from ..library.datasets import LAYOUTS, REPEATS
 from ..library.store import Library
 from ..trainer.job import ExitCode
+from ..trainer.presets import FAMILIES
 from . import library_captions as captions
 from . import library_commands as commands
 from . import library_files as files
@@ -92,6 +93,12 @@ def _add_characters(command: Any) -> None:
     create.add_argument("--trigger", default="", metavar="WORD", help="its trigger word (default: a rare one)")
     create.add_argument("--class", dest="class_word", default="person", metavar="WORD", help="default: %(default)s")
     create.add_argument("--notes", default="")
+    create.add_argument(
+        "--base",
+        default="",
+        choices=["", *FAMILIES],
+        help="base model that the photos are judged for (default: the usual)",
+    )
     report = command("report", commands.report, "take in what was changed by hand, and say what the photos are like")
     report.add_argument("character", metavar="CHARACTER")
     delete = command("delete", commands.delete, "put photos, or a whole character, into the trash")

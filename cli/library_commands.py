@@ -72,7 +72,14 @@ def create(library: Library, options: argparse.Namespace) -> Answer:
     made = characters.create(
         library, name=options.name, trigger_word=options.trigger, class_word=options.class_word, notes=options.notes
     )
-    return Answer({"character": made.as_dict()}, [f"{made.id}: {made.name}, trigger word {made.trigger_word}"])
+    if options.base:
+        made = characters.update(library, made.id, {"family": options.base})
+    lines = [f"{made.id}: {made.name}, trigger word {made.trigger_word}"]
+    lines += [
+        problem.message
+        for problem in characters.check_trigger(library, made.trigger_word, slug=made.id, class_word=made.class_word)
+    ]
+    return Answer({"character": made.as_dict()}, lines)
 
 
 def add(library: Library, options: argparse.Namespace) -> Answer:

@@ -26,7 +26,7 @@ from ..errors import IsengardError
 from .config import FAMILIES, TrainingConfig, config_from_dict
 from .settings_help import describe_settings
 
-__all__ = ["FAMILIES", "PRESETS", "Preset", "describe_settings", "find_preset", "preset_config"]
+__all__ = ["FAMILIES", "PRESETS", "Preset", "describe_settings", "find_preset", "largest_size", "preset_config"]
 
 _FLUX_PROMPTS = (
     "{trigger} {class}, head and shoulders, looking at the camera, neutral expression, soft daylight, grey background",

@@ -48,15 +48,17 @@ def variety(photos: Mapping[str, Measures]) -> dict[str, Variety]:
     lit = {name: one.light for name, one in photos.items()}
     places = {name: list(one.background) for name, one in photos.items()}
     worn = {name: list(one.clothes) for name, one in photos.items() if one.clothes}
-    no_faces = "no faces are looked for here" if all(one.faces is None for one in photos.values()) else "no face shows"
+    none = "there are no usable photos"
+    looked_for = any(one.faces is not None for one in photos.values())
+    no_faces = "no face shows" if looked_for else "no faces are looked for here" if photos else none
     no_pose = no_faces
     if not posed and any(one.face for one in photos.values()):
         no_pose = "the rough finder sees faces from the front only"
     return {
         "framing": _labelled(framed, "framing", no_faces, FRAMINGS),
         "pose": _labelled(posed, "pose", no_pose),
-        "light": _labelled(lit, "light", "there are no photos"),
-        "background": _alike(places, "background", BACKGROUND_PARTS, "there are no photos"),
+        "light": _labelled(lit, "light", none),
+        "background": _alike(places, "background", BACKGROUND_PARTS, none),
         "clothes": _alike(worn, "clothes", CLOTHES_PARTS, no_faces),
     }
 
