@@ -66,7 +66,9 @@ def _quick_checks() -> Iterator[Check]:
 
 
 def _tests(args: list[str]) -> Check:
-    return Check("pytest", "pytest", ["-m", "", f"--junit-xml={_REPORT}", *args])
+    """All tests, two files at a time: most wait for processes, and a file's tests share what they start."""
+    side_by_side = ["-n", "2", "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
+    return Check("pytest", "pytest", ["-m", "", *side_by_side, f"--junit-xml={_REPORT}", *args])
 
 
 def _run(check: Check) -> Outcome:

@@ -61,7 +61,7 @@ async def bring_in(call: Call) -> ImportedOut:
     """Brings in a character from an archive, or makes one of the photos in it. The body is the zip."""
     check_content_type(call.request, "application/zip")
     async with desk(call, "import") as folder:
-        archive = folder / "archive.zip"
+        archive = folder / "Imported photos.zip"  # what a character is called that is made of photos
         await save_body(call, archive, LIMIT)
         found = await call.run(partial(importing.import_character, call.library, archive))
     call.created(f"/characters/{found.character.id}")

@@ -1,0 +1,79 @@
+"""A real Chromium, a real server, and the panel as it was built; skipped with a reason where one of them is missing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isengard.tests.browser.panel import PACK, Panel
+from isengard.tests.web.server import Server, running
+
+DIST = PACK / "web" / "dist"
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, started once."""
+    if not (DIST / "panel.mjs").is_file():
+        pytest.skip("the panel is not built: make panel (it needs Node.js 20 and npm)")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: see requirements-dev.txt"
+    )
+    found = next((path for name in _NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no Chromium was found: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        # No sandbox: tests run as root in containers. Only pages of our own server are opened.
+        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of a file of tests."""
+    return tmp_path_factory.mktemp("browser") / "library"
+
+
+@pytest.fixture(scope="module")
+def server(place: Path) -> Iterator[Server]:
+    """A server that is not started yet."""
+    yield from running(Server(place))
+
+
+@pytest.fixture(scope="module")
+def port(server: Server) -> int:
+    """Where the server listens."""
+    return server.start().port
+
+
+@pytest.fixture
+def open_panel(browser: Any, port: int) -> Iterator[Callable[..., Panel]]:
+    """`open_panel(width=…, dark=…, language=…)` opens the panel in a window of its own.
+
+    When the test is over, nothing may have been said on a console.
+    """
+    with ExitStack() as stack:
+        panels: list[Panel] = []
+
+        def make(*, width: int = 1280, height: int = 860, dark: bool = True, language: str = "en") -> Panel:
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if dark else "light",
+                reduced_motion="reduce",
+                locale={"en": "en-GB", "de": "de-DE", "zh": "zh-CN", "ar": "ar-EG"}[language],
+            )
+            stack.callback(context.close)
+            panel = Panel(context.new_page(), port)
+            panels.append(panel)
+            return panel
+
+        yield make
+        for panel in panels:
+            assert panel.complaints == []

@@ -1,0 +1,78 @@
+"""The panel's sources: types, unit tests, and what the build gives. Skipped where npm or its packages are missing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from isengard.tests.browser.conftest import DIST
+from isengard.tests.browser.panel import PACK
+
+SOURCE = PACK / "web" / "panel"
+LARGEST = 250_000
+"""Bytes of all that a browser could ever load of the panel, compressed; the sample's photos are data, not program."""
+
+
+@pytest.fixture
+def npm() -> str:
+    """The program; the packages are installed."""
+    found = shutil.which("npm")
+    if found is None:
+        pytest.skip("npm was not found: install Node.js 20")
+    if not (SOURCE / "node_modules" / "vite").is_dir():
+        pytest.skip("the panel's packages are not installed: make panel")
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["types:check", "check", "test"])
+def test_the_sources_are_in_order(npm: str, script: str) -> None:
+    """The types are those of the API, vue-tsc is content, and the unit tests pass."""
+    done = subprocess.run([npm, "run", script], cwd=SOURCE, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def built() -> list[str]:
+    """Names of the built files."""
+    if not (DIST / "panel.mjs").is_file():
+        pytest.skip("the panel is not built: make panel (it needs Node.js 20 and npm)")
+    return [path.relative_to(DIST).as_posix() for path in DIST.rglob("*") if path.is_file()]
+
+
+def test_comfyui_loads_one_small_file_by_itself(built: list[str]) -> None:
+    """It imports every .js; ours stands alone, and no other file reaches for ComfyUI's."""
+    assert [name for name in built if name.endswith(".js")] == ["extension.js"]
+    text = (DIST / "extension.js").read_text(encoding="utf-8")
+    assert re.findall(r"""(?:^|[^\w])import[^("'`]*["']([^"']+)["']""", text) == ["../../scripts/app.js"]
+    assert len(text) < 8_000
+    others = [name for name in built if name.endswith(".mjs")]
+    assert [name for name in others if "scripts/app" in (DIST / name).read_text(encoding="utf-8")] == []
+
+
+def test_the_panel_is_small(built: list[str]) -> None:
+    """Everything together, all languages and the chart, compressed."""
+    code = [name for name in built if name.endswith((".mjs", ".js", ".css", ".html"))]
+    assert sum(len(gzip.compress((DIST / name).read_bytes())) for name in code) < LARGEST
+
+
+def test_nothing_is_asked_of_other_servers(built: list[str]) -> None:
+    """No address in the built files but names of XML and links for people."""
+    allowed = re.compile(r"https?://(?:www\.w3\.org/|vuejs\.org/)")
+    for name in built:
+        if name.endswith((".mjs", ".js", ".css", ".html")):
+            found = re.findall(r"https?://[a-z][\w./-]+", (DIST / name).read_text(encoding="utf-8"))
+            assert [address for address in found if not allowed.match(address)] == [], name
+
+
+def test_the_lock_names_no_registry_but_the_public_one() -> None:
+    """Installations elsewhere must find what was locked here."""
+    packages = json.loads((SOURCE / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    named = {package["resolved"] for package in packages.values() if "resolved" in package and not package.get("link")}
+    assert [address for address in named if not address.startswith("https://registry.npmjs.org/")] == []
+    assert all("integrity" in package for name, package in packages.items() if name)

@@ -1,0 +1,90 @@
+/** One character with all that decides where it stands, kept fresh by the live stream. */
+
+import { computed, inject, provide, type ComputedRef, type InjectionKey } from 'vue'
+
+import { useLoading, type Loading } from '../api/loadable'
+import { part, type Request } from '../api/request'
+import type { Character, Job, JobList, Lora, PhotoList, PicturePage } from '../api/types'
+import { useEvent, usePanel } from '../app/context'
+import { isWorking, type Facts } from '../app/steps'
+import { badgeOf } from '../photos/photos'
+import { pickedLora } from '../pick/picked'
+
+export interface CharacterState {
+  character: Character
+  jobs: Job[]
+  loras: Lora[]
+  facts: Facts
+  /** The newest picture's id; empty for none. */
+  latestPicture: string
+}
+
+async function load(request: Request, id: string): Promise<CharacterState> {
+  const [character, photos, jobs, loras, gallery] = await Promise.all([
+    request<Character>('GET', `/characters/${part(id)}`),
+    request<PhotoList>('GET', `/characters/${part(id)}/images`, { query: { limit: 500, rejected: false } }),
+    request<JobList>('GET', '/jobs', { query: { character: id, limit: 50 } }),
+    request<{ loras: Lora[] }>('GET', '/loras', { query: { character: id } }),
+    request<PicturePage>('GET', '/gallery', { query: { character: id, limit: 1 } }),
+  ])
+  const all = jobs.jobs
+  const working = all.find((job) => isWorking(job)) ?? all.find((job) => job.state !== 'done') ?? null
+  const newest = all[0]
+  return {
+    character,
+    jobs: all,
+    loras: loras.loras.filter((lora) => lora.present),
+    latestPicture: gallery.pictures[0]?.id ?? '',
+    facts: {
+      photos: photos.total,
+      used: photos.total,
+      flagged: photos.photos.filter((photo) => ['look', 'bad'].includes(badgeOf(photo))).length,
+      job: working && (isWorking(working) || working === newest) ? working : null,
+      trained: all.some((job) => job.state === 'done'),
+      loras: loras.loras.length,
+      picked: pickedLora(id) !== '',
+      pictures: gallery.total,
+    },
+  }
+}
+
+export interface CurrentCharacter extends Loading<CharacterState> {
+  id: string
+  state: ComputedRef<CharacterState | null>
+}
+
+const CURRENT: InjectionKey<CurrentCharacter> = Symbol('character')
+
+/** Loads a character and provides it to the steps inside. */
+export function provideCharacter(id: string): CurrentCharacter {
+  const { request } = usePanel()
+  const loading = useLoading(() => load(request, id))
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const soon = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(() => void loading.reload(), 150)
+  }
+  useEvent('library', (data) => {
+    if ((data.characters as string[] | undefined)?.includes(id) ?? true) soon()
+  })
+  useEvent(['jobs', 'queue', 'gallery', 'reset'], soon)
+  useEvent('job', (data) => {
+    if (data.type === 'state') soon()
+  })
+  useEvent('generation', (data) => {
+    if (data.type === 'picture') soon()
+  })
+  const current: CurrentCharacter = {
+    ...loading,
+    id,
+    state: computed(() => ('data' in loading.value.value ? loading.value.value.data : null)),
+  }
+  provide(CURRENT, current)
+  return current
+}
+
+export function useCharacter(): CurrentCharacter {
+  const current = inject(CURRENT)
+  if (!current) throw new Error('This step stands outside of a character.')
+  return current
+}

@@ -1,0 +1,61 @@
+// @vitest-environment node
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { describe, expect, it } from 'vitest'
+
+import arabic from './ar.json'
+import german from './de.json'
+import english from './en.json'
+import { fill, languageFor, type Message } from './words'
+import chinese from './zh.json'
+
+const LOCALES = { de: german, zh: chinese, ar: arabic } as Record<string, Record<string, Message>>
+const forms = (message: Message): string[] => (typeof message === 'string' ? [message] : Object.values(message))
+const names = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '').sort()
+
+describe.each(Object.keys(LOCALES))('%s', (language) => {
+  const messages = LOCALES[language]!
+
+  it('has every text and no other', () => {
+    expect(Object.keys(messages).sort()).toEqual(Object.keys(english).sort())
+  })
+
+  it('has no empty text', () => {
+    for (const [key, message] of Object.entries(messages)) {
+      for (const form of forms(message)) expect(form.trim(), key).not.toBe('')
+    }
+  })
+
+  it('has a form for every number that its language tells apart', () => {
+    const rules = new Intl.PluralRules(language)
+    for (const [key, message] of Object.entries(messages)) {
+      if (typeof message === 'string') continue
+      for (const n of [0, 1, 2, 3, 11, 100]) expect(message[rules.select(n)] ?? message.other, `${key} ${n}`).toBeTruthy()
+    }
+  })
+
+  it('fills in nothing that English does not', () => {
+    for (const [key, message] of Object.entries(messages)) {
+      const known = new Set(forms((english as Record<string, Message>)[key]!).flatMap(names))
+      for (const form of forms(message)) for (const name of names(form)) expect(known.has(name), `${key}: {${name}}`).toBe(true)
+    }
+  })
+})
+
+it('knows every text that a component asks for by name', () => {
+  const folder = resolve(import.meta.dirname, '..')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(vue|ts)$/.test(name) && !name.includes('.test.'))
+  const asked = files.flatMap((name) => [...readFileSync(join(folder, name), 'utf8').matchAll(/\bt\('([\w.-]+)'/g)].map(([, key]) => key ?? ''))
+  expect(asked.length).toBeGreaterThan(100)
+  expect(asked.filter((key) => !(key in english))).toEqual([])
+})
+
+it('chooses plural forms and writes numbers as the language does', () => {
+  expect(fill({ one: '{n} photo', other: '{n} photos' }, { n: 1 }, 'en')).toBe('1 photo')
+  expect(fill({ one: '{n} photo', other: '{n} photos' }, { n: 1200 }, 'en')).toBe('1,200 photos')
+  expect(fill('{x} {y}', { x: 'a' }, 'en')).toBe('a {y}')
+  expect(languageFor(['de-AT', 'en'])).toBe('de')
+  expect(languageFor(['fr'])).toBe('en')
+})

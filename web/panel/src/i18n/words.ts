@@ -1,0 +1,84 @@
+/** The panel's words in the reader's language, with plural forms and numbers as that language writes them. */
+
+import { computed, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from 'vue'
+
+import english from './en.json'
+
+export type Key = keyof typeof english
+/** A text, or its plural forms by the language's own rules; `{n}` and other names are filled in. */
+export type Message = string | Partial<Record<Intl.LDMLPluralRule, string>>
+export type Messages = Record<Key, Message>
+
+export const LANGUAGES = { en: 'English', de: 'Deutsch', zh: '中文', ar: 'العربية' } as const
+export type Language = keyof typeof LANGUAGES
+const STORED = 'isengard.language'
+
+const LOADERS: Record<Exclude<Language, 'en'>, () => Promise<{ default: unknown }>> = {
+  de: () => import('./de.json'),
+  zh: () => import('./zh.json'),
+  ar: () => import('./ar.json'),
+}
+
+export interface Words {
+  readonly language: Ref<Language>
+  readonly direction: ComputedRef<'ltr' | 'rtl'>
+  t(key: Key, values?: Record<string, string | number>): string
+  /** Whether there is a text of this name: for names that come from the server. */
+  has(key: string): key is Key
+  /** The text of a name that comes from the server, or what else to say. */
+  named(key: string, otherwise: string, values?: Record<string, string | number>): string
+  choose(language: Language): Promise<void>
+  readonly messages: ShallowRef<Messages>
+}
+
+/** The best language for a list of wishes such as `['de-AT', 'en']`. */
+export function languageFor(wishes: readonly string[]): Language {
+  for (const wish of wishes) {
+    const short = wish.toLowerCase().split('-')[0] ?? ''
+    if (short in LANGUAGES) return short as Language
+  }
+  return 'en'
+}
+
+/** Fills in a message. A number called `n` chooses the plural form. */
+export function fill(message: Message, values: Record<string, string | number>, language: Language): string {
+  const form =
+    typeof message === 'string'
+      ? message
+      : (message[new Intl.PluralRules(language).select(Number(values.n ?? 0))] ?? message.other ?? '')
+  return form.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = values[name]
+    if (value === undefined) return whole
+    return typeof value === 'number' ? new Intl.NumberFormat(language).format(value) : value
+  })
+}
+
+export function makeWords(): Words {
+  const language = ref<Language>('en')
+  const messages = shallowRef<Messages>(english)
+
+  async function choose(wanted: Language): Promise<void> {
+    messages.value = wanted === 'en' ? english : ((await LOADERS[wanted]()).default as Messages)
+    language.value = wanted
+  }
+
+  const t: Words['t'] = (key, values = {}) => fill(messages.value[key] ?? english[key] ?? key, values, language.value)
+  const has = (key: string): key is Key => key in english
+
+  const stored = localStorage.getItem(STORED)
+  const first = stored && stored !== 'auto' ? [stored] : navigator.languages
+  const wanted = languageFor(first)
+  if (wanted !== 'en') void choose(wanted)
+  return {
+    language,
+    messages,
+    direction: computed(() => (language.value === 'ar' ? 'rtl' : 'ltr')),
+    t,
+    has,
+    named: (key, otherwise, values) => (has(key) ? t(key, values) : otherwise),
+    async choose(next) {
+      localStorage.setItem(STORED, next)
+      await choose(next)
+    },
+  }
+}
