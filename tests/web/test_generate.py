@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from isengard.tests.generator.made import Painter
 from isengard.tests.library.test_guides import picture
 from isengard.tests.web.streams import events_of
 from isengard.trainer.mini import MODEL_DIR
+from isengard.web.api import generate
+from isengard.web.call import Call
 from isengard.web.services import Services
 
 API = "/isengard"
@@ -260,3 +263,13 @@ async def test_the_embedded_model_makes_a_picture_over_http(host: Host) -> None:
     assert first.size == (128, 128)
     assert first.tobytes() == second.tobytes()
     assert MODEL_DIR.is_dir()
+
+
+async def test_a_preview_reaches_its_page_unharmed(host: Host) -> None:
+    """Base64 holds slashes, which are no paths."""
+    image = base64.b64encode(bytes(range(256)) * 20).decode()
+    told = generate._told(
+        Call(request=None, route=None, services=host.services, correlation_id="", prefix=""),  # type: ignore[arg-type]
+        {"type": "preview", "image": image, "message": f"{host.services.library.root}/characters/ada"},
+    )
+    assert told == {"image": image, "message": "characters/ada"}
