@@ -45,6 +45,16 @@ Listener = Callable[[frozenset[str]], None]
 """Is told the slugs of the characters that changed, after a change."""
 
 
+def make_root(root: Path) -> None:
+    """Makes the folder that a library is in, if it is not there. Raises FOLDER_NOT_WRITABLE, DISK_FULL."""
+    try:
+        with told_plainly(root):
+            root.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        message = f"A library can't be made in {root}: {problem.strerror}."
+        raise IsengardError("FOLDER_NOT_WRITABLE", message) from problem
+
+
 class Library:
     """A library that is open. Reading needs no lock; changes go through `changing`."""
 
@@ -76,12 +86,9 @@ class Library:
         library = cls(root.expanduser().absolute(), loras)
         marker = library.root / "library.json"
         if not marker.exists():
-            try:
-                with told_plainly(marker):
-                    library.characters.mkdir(parents=True, exist_ok=True)
-            except OSError as problem:
-                message = f"A library can't be made in {library.root}: {problem.strerror}."
-                raise IsengardError("FOLDER_NOT_WRITABLE", message) from problem
+            make_root(library.root)
+            with told_plainly(marker):
+                library.characters.mkdir(exist_ok=True)
             write_json(marker, {"format": FORMAT})
         found = read_json(marker, "LIBRARY_CORRUPT")
         version = found.get("format") if isinstance(found, dict) else None

@@ -8,6 +8,7 @@ import filelock
 
 from ..errors import IsengardError
 from ..files import told_plainly
+from ..library.store import make_root
 
 
 def taken(root: Path) -> filelock.BaseFileLock:
@@ -16,9 +17,9 @@ def taken(root: Path) -> filelock.BaseFileLock:
     Raises SERVER_RUNNING, FOLDER_NOT_WRITABLE.
     """
     lock = filelock.FileLock(root / ".server", thread_local=False)
+    make_root(root)
     try:
         with told_plainly(root / ".server"):
-            root.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
     except filelock.Timeout as problem:
         raise IsengardError("SERVER_RUNNING", f"Another server works on {root}.") from problem
