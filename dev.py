@@ -19,19 +19,25 @@ ROOT = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
 CODE = ("bench", "cli", "generator", "library", "media", "nodes", "trainer", "web")
 """The folders whose types are checked, beside the root's own modules."""
+PANEL = ROOT / "web" / "panel"
 _REPORT = BUILD / "pytest.xml"
 _INSTALL = f"install it: {Path(sys.executable).name} -m pip install -r requirements-dev.txt"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: a Python module that is run with these arguments."""
+    """One check: a Python module that is run with these arguments, or a script of the panel's package.json."""
 
     name: str
     module: str
     args: list[str]
     folder: Path = ROOT
     """Where it runs."""
+
+    @property
+    def command(self) -> list[str]:
+        """What is run."""
+        return [*_npm(), *self.args] if self.module == "npm" else [sys.executable, "-m", self.module, *self.args]
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--lint", action="store_true", help="only the quick checks: ruff and mypy")
     options, pytest_args = parser.parse_known_args(argv)
     _REPORT.unlink(missing_ok=True)
-    checks = [*_quick_checks(), *([] if options.lint else [_tests(pytest_args)])]
+    checks = [*_quick_checks(), *([] if options.lint else [*_panel(), _tests(pytest_args)])]
     outcomes = [_run(check) for check in checks]
     _sum_up(outcomes)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
@@ -65,6 +71,26 @@ def _quick_checks() -> Iterator[Check]:
     yield Check("mypy", "mypy", [*config, "-p", "isengard"], BUILD / "types")
 
 
+def _panel() -> Iterator[Check]:
+    """The panel built as it is published, which the browser's tests open, and its own tests; nothing without npm."""
+    if not PANEL.is_dir():
+        return
+    if not _npm():
+        print("npm was not found: the panel is not built and not tested. Install Node.js 20 or newer to have it done.")
+        return
+    lock, installed = PANEL / "package-lock.json", PANEL / "node_modules" / ".package-lock.json"
+    if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
+        yield Check("npm ci", "npm", ["ci", "--no-audit", "--no-fund"], PANEL)
+    yield Check("panel build", "npm", ["run", "build"], PANEL)
+    yield Check("panel tests", "npm", ["test"], PANEL)
+
+
+def _npm() -> list[str]:
+    """How npm is started; empty where there is none."""
+    found = shutil.which("npm")
+    return [found] if found else []
+
+
 def _tests(args: list[str]) -> Check:
     """All tests, two files at a time: most wait for processes, and a file's tests share what they start."""
     side_by_side = ["-n", "2", "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
@@ -73,13 +99,14 @@ def _tests(args: list[str]) -> Check:
 
 def _run(check: Check) -> Outcome:
     print(f"\n== {check.name} ==", flush=True)
-    if importlib.util.find_spec(check.module) is None:
+    if check.module != "npm" and importlib.util.find_spec(check.module) is None:
         print(f"{check.module} is not installed in {sys.executable}; {_INSTALL}")
         return Outcome(check, False, f"not installed; {_INSTALL}")
     if check.module == "mypy":
         _copy_as_package(check.folder / "isengard")
     start = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", check.module, *check.args], cwd=check.folder, check=False)
+    environment = {**os.environ, "PYTHON": sys.executable}  # the panel's build asks this Python for the API's types
+    done = subprocess.run(check.command, cwd=check.folder, env=environment, check=False)
     note = "" if done.returncode == 0 else f"see above (exit code {done.returncode})"
     return Outcome(check, done.returncode == 0, note, time.monotonic() - start)
 
