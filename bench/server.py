@@ -5,7 +5,7 @@
 The server is `python . serve` in a process of its own, on a library in a temporary folder. Each client asks for a page
 of 100 photos once a second (steady), then without a pause (flat out: the time is then that of 50 requests in a queue).
 The uploaded photos are small pictures in large files, so that the figure is about the server, not about decoding.
-Client and server share the machine.
+Clients, listeners and server are processes of their own on one machine, beside the trainer's.
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--gigabytes", type=float, default=2)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--listen", metavar="ADDRESS", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
+    if options.listen:
+        print(json.dumps(asyncio.run(_listen(options.listen, options.listeners))))
+        return 0
     with tempfile.TemporaryDirectory(prefix="isengard-bench-") as folder:
         figures = asyncio.run(_measure(Path(folder), options))
     for name, value in figures.items():
@@ -71,8 +75,7 @@ async def _measure(folder: Path, options: argparse.Namespace) -> dict[str, float
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(address, connector=connector) as session:
             await _get(session, "/isengard/images?limit=1")
-            listeners = Listeners(session, options.listeners)
-            await listeners.start()
+            listeners = await Listeners.start(session, address, options.listeners)
             job = await _train(session)
             server = psutil.Process(process.pid)
             figures |= await _lists(session, server, options, "steady", 1.0)
@@ -161,37 +164,51 @@ async def _lists(
 
 
 class Listeners:
-    """Pages that are open."""
+    """Pages that are open, in a process of their own: what they do is no part of what a client waits for."""
 
-    def __init__(self, session: aiohttp.ClientSession, count: int) -> None:
-        self._session, self._count = session, count
-        self._heard = [0] * count
-        self._tasks: list[asyncio.Task[None]] = []
-        self._started = 0.0
-
-    async def start(self) -> None:
-        """Opens all streams."""
-        self._tasks = [asyncio.create_task(self._listen(number)) for number in range(self._count)]
-        await _until(self._session, "/isengard/system", lambda found: found["listeners"] >= self._count)
+    def __init__(self, process: asyncio.subprocess.Process, count: int) -> None:
+        self._process, self._count = process, count
         self._started = time.monotonic()
+
+    @classmethod
+    async def start(cls, session: aiohttp.ClientSession, address: str, count: int) -> Listeners:
+        """Opens all streams."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, __file__, "--listen", address, "--listeners", str(count),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        await _until(session, "/isengard/system", lambda found: found["listeners"] >= count)
+        return cls(process, count)
 
     async def stop(self) -> dict[str, float]:
         """Closes them. How much each heard."""
         seconds = time.monotonic() - self._started
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        said, _ = await self._process.communicate(b"")
+        heard = json.loads(said)
         return {
             "listeners": self._count,
-            "events heard by each, a second": min(self._heard) / seconds,
-            "heard by the best minus by the worst": max(self._heard) - min(self._heard),
+            "events heard by each, a second": min(heard) / seconds,
+            "heard by the best minus by the worst": max(heard) - min(heard),
         }
 
-    async def _listen(self, number: int) -> None:
-        timeout = aiohttp.ClientTimeout(total=None)
-        async with self._session.get("/isengard/events", timeout=timeout) as answer:
+
+async def _listen(address: str, count: int) -> list[int]:
+    """Listens `count` times until standard input ends. How many events each heard."""
+    heard = [0] * count
+
+    async def listen(number: int) -> None:
+        async with session.get("/isengard/events") as answer:
             async for line in answer.content:
-                self._heard[number] += line.startswith(b"event:")
+                heard[number] += line.startswith(b"event:")
+
+    timeout = aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(address, connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
+        tasks = [asyncio.create_task(listen(number)) for number in range(count)]
+        await asyncio.to_thread(sys.stdin.read)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return heard
 
 
 async def _upload(

@@ -14,6 +14,7 @@ from ..errors import IsengardError
 from ..library import adoption, characters, loras, names, photos, query, reports
 from ..library import trash as bin_
 from ..library.characters import Character
+from ..library.listed import Photo
 from ..library.photo_files import Key
 from ..library.store import Library
 from .library_answer import SOME_FAILED, Answer, bar, counted, table
@@ -52,7 +53,7 @@ def list_(library: Library, options: argparse.Namespace) -> Answer:
 def _list_photos(library: Library, options: argparse.Namespace) -> Answer:
     slugs = (find(library, options.character).id,) if options.character else ()
     asked = {"characters": slugs, "findings": tuple(options.finding), "text": options.text, "limit": query.MOST}
-    found: list[query.Photo] = []
+    found: list[Photo] = []
     page = query.search(library, query.Query(**asked))
     found += page.photos
     while page.cursor:

@@ -25,6 +25,8 @@ from ..web.services import make_services
 _SHORTEST_TOKEN = 16
 _LONGEST_LINE = 65_536
 """Bytes of a request's first line, which holds the filters of a list, and of a header."""
+_SWITCH_SECONDS = 0.001
+"""A thread that works in Python lets the event loop in after so long; Python's own 5 ms add up with many requests."""
 _PATIENCE_SECONDS = 5.0
 """How long requests that are under way may go on when the server stops."""
 
@@ -39,6 +41,7 @@ def main(argv: list[str]) -> int:
         return 2
     options = parser.parse_args(argv)
     log.configure(options.log_level)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         asyncio.run(_serve(options))
     except KeyboardInterrupt:  # where signals can't be handled by the loop: Windows

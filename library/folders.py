@@ -6,6 +6,9 @@ from pathlib import Path
 
 from . import names
 
+WATCHED = ("character.json", "images", "rejected", "records", ".cache/measured")
+"""What of a character's folder tells by its time that a photo came, went or was changed."""
+
 
 class CharacterFolder:
     """A character's folder. Cheap to make; reads nothing."""

@@ -14,24 +14,21 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import log, settings
 from ..errors import IsengardError
-from ..files import read_json
-from ..media.captions import read_caption
-from ..media.pictures import SUFFIXES
-from . import characters, names
+from . import characters
 from .characters import Character
-from .folders import CharacterFolder
-from .records import Record, read_record
+from .folders import WATCHED, CharacterFolder
+from .index_rows import COLUMNS, on_disk, read_row
+from .listed import listed
 from .report.findings import TRAINING_SIZE, Finding, photo_findings, set_findings
 from .report.measures import Measures
 from .store import Library
 
-VERSION = 2
+VERSION = 3
 """Of the tables; another one is thrown away."""
 _RECENT_NS = 2_000_000_000
 """A folder that changed so shortly before it was looked at may change again within one tick of its clock."""
@@ -40,7 +37,7 @@ PRAGMA user_version = {VERSION};
 CREATE TABLE photos (
     slug TEXT, file TEXT, signature TEXT, rejected INTEGER, state TEXT, title TEXT, caption TEXT, words TEXT,
     has_trigger INTEGER, width INTEGER, height INTEGER, pixels INTEGER, bytes INTEGER, added TEXT, taken TEXT,
-    severity INTEGER, findings TEXT, measures TEXT, record TEXT, note TEXT,
+    severity INTEGER, findings TEXT, measures TEXT, record TEXT, note TEXT, listed TEXT, address TEXT,
     PRIMARY KEY (slug, file)
 );
 CREATE INDEX photos_by_added ON photos (added, slug, file);
@@ -48,27 +45,12 @@ CREATE TABLE findings (slug TEXT, file TEXT, code TEXT, level TEXT, PRIMARY KEY 
 CREATE INDEX findings_by_code ON findings (code, level);
 CREATE TABLE folders (slug TEXT PRIMARY KEY, signature TEXT);
 """
-_COLUMNS = (
-    "slug", "file", "signature", "rejected", "state", "title", "caption", "words", "has_trigger", "width", "height",
-    "pixels", "bytes", "added", "taken", "severity", "findings", "measures", "record", "note",
-)  # fmt: skip
 _SEVERITY = {"reject": 3, "warn": 2, "info": 1}
 _LOG = log.get("library.index")
 
 
 class IndexDamagedError(Exception):
     """The index turned out to be damaged and was thrown away: ask again, and it is made anew."""
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A photo's files on the disk."""
-
-    path: Path
-    rejected: bool
-    size: int
-    mtime: int
-    signature: str
 
 
 @contextmanager
@@ -107,11 +89,11 @@ def stamp(library: Library) -> tuple[int, ...]:
 
 def refresh_changed(library: Library) -> list[str]:
     """Brings the characters up to date whose folders changed since they were last read. Returns their slugs."""
-    slugs = library.slugs()
+    slugs, place = library.slugs(), str(library.characters)
     with connected(library) as index:
         known = dict(index.execute("SELECT slug, signature FROM folders").fetchall())
     gone = sorted(set(known) - set(slugs))
-    stale = [slug for slug in slugs if known.get(slug) != _folder_signature(CharacterFolder(library.characters / slug))]
+    stale = [slug for slug in slugs if known.get(slug) != _folder_signature(f"{place}/{slug}")]
     for slug in (*stale, *gone):
         refresh(library, slug)
     return [*stale, *gone]
@@ -120,10 +102,10 @@ def refresh_changed(library: Library) -> list[str]:
 def refresh(library: Library, slug: str) -> bool:
     """Brings one character up to date, file by file. Returns whether anything differed."""
     folder = CharacterFolder(library.characters / slug)
-    signature = _folder_signature(folder)
+    signature = _folder_signature(str(folder.path))
     known_as, usable = _character(library, slug)
     trigger, size = (known_as.trigger_word, known_as.training_size) if known_as else ("", TRAINING_SIZE)
-    found = _on_disk(folder, f"{trigger} {size}") if usable else {}
+    found = on_disk(folder, f"{trigger} {size}") if usable else {}
     with connected(library) as index:
         index.execute("BEGIN IMMEDIATE")
         rows = index.execute("SELECT file, signature FROM photos WHERE slug = ?", (slug,)).fetchall()
@@ -134,13 +116,14 @@ def refresh(library: Library, slug: str) -> bool:
         index.executemany(
             "DELETE FROM findings WHERE slug = ? AND file = ?", [*gone, *((slug, file) for file in changed)]
         )
-        marks = ", ".join("?" for _ in _COLUMNS)
+        marks = ", ".join("?" for _ in COLUMNS)
         index.executemany(
-            f"INSERT OR REPLACE INTO photos ({', '.join(_COLUMNS)}) VALUES ({marks})",
-            (_row(folder, file, found[file], trigger) for file in changed),
+            f"INSERT OR REPLACE INTO photos ({', '.join(COLUMNS)}) VALUES ({marks})",
+            (read_row(folder, file, found[file], trigger) for file in changed),
         )
         if gone or changed:
             _judge(index, slug, size)
+            _list(index, slug)
         if usable:
             index.execute("INSERT OR REPLACE INTO folders VALUES (?, ?)", (slug, signature))
         else:
@@ -211,13 +194,16 @@ def _character(library: Library, slug: str) -> tuple[Character | None, bool]:
         return None, problem.code not in ("CHARACTER_MISSING", "NAME_INVALID")
 
 
-def _folder_signature(folder: CharacterFolder) -> str:
-    """Changes when a file appears, goes or is replaced. Never the same twice for a folder that changed just now."""
+def _folder_signature(folder: str) -> str:
+    """Changes when a file appears, goes or is replaced. Never the same twice for a folder that changed just now.
+
+    Asked for every character at every list, so it makes no path objects.
+    """
     parts = [settings.default_family()]  # photos are judged by its size
     newest = 0
-    for path in (folder.file, folder.images, folder.rejected, folder.records, folder.measured):
+    for name in WATCHED:
         try:
-            mtime = path.stat().st_mtime_ns
+            mtime = os.stat(f"{folder}/{name}").st_mtime_ns  # noqa: PTH116 (see above)
         except OSError:
             mtime = 0
         newest = max(newest, mtime)
@@ -226,98 +212,6 @@ def _folder_signature(folder: CharacterFolder) -> str:
     if abs(moment - newest) < _RECENT_NS:
         parts.append(str(moment))
     return " ".join(parts)
-
-
-def _on_disk(folder: CharacterFolder, judged_by: str) -> dict[str, _Found]:
-    records = _stats(folder.records)
-    measured = _stats(folder.measured)
-    found: dict[str, _Found] = {}
-    for place, rejected in ((folder.rejected, True), (folder.images, False)):
-        files = _stats(place)
-        for name, (size, mtime) in files.items():
-            if Path(name).suffix.lower() not in SUFFIXES or not names.is_safe(name):
-                continue
-            sides = (
-                files.get(f"{Path(name).stem}.txt"),
-                records.get(f"{name}.json"),
-                measured.get(f"{name}.json"),
-            )
-            signature = f"{rejected} {size} {mtime} {sides} {judged_by}"
-            found[name] = _Found(place / name, rejected, size, mtime, signature)
-    return found
-
-
-def _stats(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every file in a folder."""
-    found = {}
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    stat = entry.stat(follow_symlinks=False)
-                    found[entry.name] = (stat.st_size, stat.st_mtime_ns)
-    except FileNotFoundError:
-        return {}
-    return found
-
-
-def _row(folder: CharacterFolder, file: str, found: _Found, trigger: str) -> tuple[Any, ...]:
-    notes = []
-    caption = ""
-    try:
-        caption = read_caption(found.path)
-    except IsengardError as problem:
-        notes.append(problem.message)
-    record, state = _record(folder, file, found, notes)
-    measures = _measures(folder, file, record) if record and state == "ok" else None
-    source = (record.source if record else None) or {}
-    title = record.title if record else file
-    return (
-        folder.slug,
-        file,
-        found.signature,
-        int(found.rejected),
-        state if measures or state != "ok" else "unmeasured",
-        title,
-        caption,
-        f"{caption}\n{title}\n{file}".casefold(),
-        int(bool(trigger) and trigger.casefold() in caption.casefold()),
-        measures.width if measures else 0,
-        measures.height if measures else 0,
-        measures.width * measures.height if measures else 0,
-        found.size,
-        record.added if record else "",
-        source.get("taken") or "",
-        0,
-        "[]",
-        json.dumps(measures.as_dict()) if measures else "",
-        json.dumps(record.as_dict()) if record else "",
-        " ".join([*notes, *([record.note] if record and record.note else [])]),
-    )
-
-
-def _record(folder: CharacterFolder, file: str, found: _Found, notes: list[str]) -> tuple[Record | None, str]:
-    """A photo's record, and its state: ok, new (put there by hand), changed (by hand) or damaged (its record is)."""
-    try:
-        record = read_record(folder, file)
-    except IsengardError as problem:
-        notes.append(problem.message)
-        return None, "damaged"
-    if record is None:
-        return None, "new"
-    if (found.size, found.mtime) == (record.size, record.mtime):
-        return record, "ok"
-    same = hashlib.sha256(found.path.read_bytes()).hexdigest() == record.working
-    return record, "ok" if same else "changed"
-
-
-def _measures(folder: CharacterFolder, file: str, record: Record) -> Measures | None:
-    """What was measured of the working image that is there now; None if it must be measured again."""
-    try:
-        found = read_json(folder.measured / f"{file}.json")
-        return Measures.from_dict(found["measures"]) if found["working"] == record.working else None
-    except (IsengardError, OSError, KeyError, TypeError, ValueError, AttributeError):
-        return None
 
 
 def _judge(index: sqlite3.Connection, slug: str, size: int) -> None:
@@ -344,7 +238,8 @@ def _judge(index: sqlite3.Connection, slug: str, size: int) -> None:
             continue
         severity = max((_SEVERITY.get(finding.level, 0) for finding in found), default=0)
         index.execute(
-            "UPDATE photos SET findings = ?, severity = ? WHERE slug = ? AND file = ?", (text, severity, slug, file)
+            "UPDATE photos SET findings = ?, severity = ?, listed = NULL WHERE slug = ? AND file = ?",
+            (text, severity, slug, file),
         )
         index.execute("DELETE FROM findings WHERE slug = ? AND file = ?", (slug, file))
         index.executemany(
@@ -353,6 +248,11 @@ def _judge(index: sqlite3.Connection, slug: str, size: int) -> None:
         )
 
 
-def version_of(row: sqlite3.Row) -> str:
-    """Names this version of a photo."""
-    return hashlib.sha256(f"{row['signature']} {row['findings']}".encode()).hexdigest()[:16]
+def _list(index: sqlite3.Connection, slug: str) -> None:
+    """Makes the lines that lists show, of photos about which something has changed."""
+    rows = index.execute("SELECT * FROM photos WHERE slug = ? AND listed IS NULL", (slug,)).fetchall()
+    lines = ((listed(row), row["file"]) for row in rows)
+    index.executemany(
+        "UPDATE photos SET listed = ?, address = ? WHERE slug = ? AND file = ?",
+        ((line.json, line.address, slug, file) for line, file in lines),
+    )

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from ..errors import IsengardError
 from . import index
+from .listed import Listed, Photo
 from .store import Library
 
 _Given = ParamSpec("_Given")
@@ -73,48 +74,23 @@ class Query:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Photo:
-    """A photo in a list."""
-
-    character: str
-    """Slug."""
-    file: str
-    """Name within the character: its id."""
-    title: str
-    rejected: bool
-    state: str
-    """ok; new or changed (by hand, not taken in yet), unmeasured, damaged (its record)."""
-    caption: str
-    has_trigger: bool
-    width: int
-    """Pixels of the working image; 0 if it was not measured yet."""
-    height: int
-    bytes: int
-    added: str
-    taken: str
-    findings: tuple[dict[str, Any], ...]
-    rotation: int
-    crop: tuple[float, float, float, float] | None
-    can_undo: bool
-    kept: tuple[str, ...]
-    note: str
-    version: str
-    """Changes whenever anything about the photo does: an etag, and what makes a thumbnail's address new."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Page:
     """Photos, and how many there are in all."""
 
-    photos: tuple[Photo, ...]
+    listed: tuple[Listed, ...]
     cursor: str
     """For the next page; empty on the last."""
     total: int
     totals: Mapping[str, Any]
     """Of all that the filters let through: rejected, uncaptioned, waiting, by_character, by_finding."""
 
+    @functools.cached_property
+    def photos(self) -> tuple[Photo, ...]:
+        """What is listed, as objects."""
+        return tuple(line.photo for line in self.listed)
 
-def _asked_again(ask: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
+
+def asked_again(ask: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
     """A damaged index is made anew once, and the question asked again."""
 
     @functools.wraps(ask)
@@ -127,7 +103,7 @@ def _asked_again(ask: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
     return answer
 
 
-@_asked_again
+@asked_again
 def search(library: Library, query: Query) -> Page:
     """Answers a query from the index, which is brought up to date first. Raises QUERY_INVALID."""
     if len(query.characters) == 1:
@@ -142,22 +118,29 @@ def search(library: Library, query: Query) -> Page:
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     cursor = _packed(query, rows[-1]) if more else ""
-    return Page(photos=tuple(map(_photo, rows)), cursor=cursor, total=total, totals=totals)
+    return Page(listed=tuple(map(_line, rows)), cursor=cursor, total=total, totals=totals)
 
 
-@_asked_again
 def one(library: Library, slug: str, file: str) -> Photo:
     """One photo. Raises PHOTO_MISSING, CHARACTER_MISSING, NAME_INVALID."""
+    return line(library, slug, file).photo
+
+
+@asked_again
+def line(library: Library, slug: str, file: str) -> Listed:
+    """The same as lists show it."""
     library.folder(slug)
     index.refresh(library, slug)
     with index.connected(library) as connection:
-        row = connection.execute("SELECT * FROM photos WHERE slug = ? AND file = ?", (slug, file)).fetchone()
+        row = connection.execute(
+            "SELECT listed, address FROM photos WHERE slug = ? AND file = ?", (slug, file)
+        ).fetchone()
     if row is None:
         raise IsengardError("PHOTO_MISSING", f"{slug} has no photo {file[:80]!r}.")
-    return _photo(row)
+    return _line(row)
 
 
-@_asked_again
+@asked_again
 def keys(library: Library, query: Query) -> list[tuple[str, str]]:
     """The keys of all photos that the filters let through, for what is done to all; page and sort don't count."""
     index.refresh_changed(library)
@@ -222,7 +205,8 @@ def _rows(connection: sqlite3.Connection, query: Query, where: str, values: list
         extra = _unpacked(query)
         where += f" AND ({column}, slug, file) {beyond} (?, ?, ?)"
     return connection.execute(
-        f"SELECT * FROM photos WHERE {where} ORDER BY {column} {way}, slug {way}, file {way} LIMIT ?",
+        f"SELECT slug, file, listed, address, {column} FROM photos WHERE {where}"
+        f" ORDER BY {column} {way}, slug {way}, file {way} LIMIT ?",
         [*values, *extra, query.limit + 1],
     ).fetchall()
 
@@ -249,31 +233,8 @@ def _totals(
     return sums["total"], {**totals, "by_character": dict(people), "by_finding": dict(codes)}
 
 
-def _photo(row: sqlite3.Row) -> Photo:
-    record = json.loads(row["record"]) if row["record"] else {}
-    edit = record.get("edit") or {}
-    crop = edit.get("crop")
-    return Photo(
-        character=row["slug"],
-        file=row["file"],
-        title=row["title"],
-        rejected=bool(row["rejected"]),
-        state=row["state"],
-        caption=row["caption"],
-        has_trigger=bool(row["has_trigger"]),
-        width=row["width"],
-        height=row["height"],
-        bytes=row["bytes"],
-        added=row["added"],
-        taken=row["taken"],
-        findings=tuple(json.loads(row["findings"])),
-        rotation=edit.get("rotation", 0),
-        crop=tuple(crop) if crop else None,
-        can_undo=bool(record.get("history")),
-        kept=tuple(record.get("kept", ())),
-        note=row["note"],
-        version=index.version_of(row),
-    )
+def _line(row: sqlite3.Row) -> Listed:
+    return Listed(row["listed"], row["address"])
 
 
 def _packed(query: Query, row: sqlite3.Row) -> str:

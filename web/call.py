@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -56,10 +54,3 @@ class Call:
         """The version that the client has changed, or nothing if it does not care."""
         given = self.request.headers.get("If-Match", "").strip()
         return "" if given == "*" else given.removeprefix("W/").strip('"')
-
-
-async def run_in(pool: object, function: Callable[..., T], *args: object, **kwargs: object) -> T:
-    """Runs a function in an executor, with this task's context."""
-    context = contextvars.copy_context()
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(pool, lambda: context.run(function, *args, **kwargs))  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from .. import log
 from ..errors import IsengardError
 from ..library.redaction import Redaction
-from .answers import error_answer, finish, json_answer
+from .answers import Encoded, encoded_answer, error_answer, finish, json_answer
 from .call import Call
 from .guard import Guard
 from .parsing import check_no_query, read_body, read_query
@@ -139,6 +139,8 @@ async def _arguments(request: web.Request, route: Route) -> dict[str, Any]:
 def _response(result: Any, call: Call) -> web.StreamResponse:
     if isinstance(result, BaseModel):
         return json_answer(result, call.status or call.route.status)
+    if isinstance(result, Encoded):
+        return encoded_answer(result, call.status or call.route.status)
     if result is None:
         return web.Response(status=call.status or call.route.status)
     assert isinstance(result, web.StreamResponse), result

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from .sse import BEAT_SECONDS, encode
+from .framing import BEAT_SECONDS, encode
 
 SIZE = 2000
 """Events that a listener may be behind."""
@@ -41,6 +41,8 @@ class Hub:
         self.listeners = 0
         self._ring: deque[Event] = deque(maxlen=SIZE)
         self._news = asyncio.Event()
+        self._joined = (0, 0, b"")
+        """What was last sent: behind which number, up to which, and the bytes. Most listeners are at the same place."""
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that all happens on."""
 
@@ -115,7 +117,10 @@ class Hub:
         return self._ring[0].number if self._ring else self.last + 1
 
     def _behind(self, after: int) -> bytes:
-        return b"".join(event.encoded for event in islice(self._ring, after + 1 - self._first(), None))
+        if self._joined[:2] != (after, self.last):
+            events = islice(self._ring, after + 1 - self._first(), None)
+            self._joined = (after, self.last, b"".join(event.encoded for event in events))
+        return self._joined[2]
 
     def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()

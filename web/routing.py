@@ -7,8 +7,8 @@ routes = Routes("characters")
 async def create(call: Call, body: NewCharacter) -> CharacterOut:
     '''Makes a character.'''
 ```
-Arguments named as in the path are its parts; `body` and `query` are models. A model is answered as JSON, None as 204, a
-response as it is.
+Arguments named as in the path are its parts; `body` and `query` are models. A model is answered as JSON,
+`Encoded[Model]` as it is, None as 204, a response as it is.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
+
+from .answers import Encoded
 
 Handler = Callable[..., Awaitable[Any]]
 JSON_LIMIT = 1_000_000
@@ -96,6 +98,8 @@ class Routes:
         def register(handler: Handler) -> Handler:
             hints = typing.get_type_hints(handler)
             returned = hints.pop("return", None)
+            if typing.get_origin(returned) is Encoded:
+                (returned,) = typing.get_args(returned)
             nothing = returned is type(None)
             self.all.append(
                 Route(

@@ -14,12 +14,12 @@ from ..library.jobs import Jobs
 from ..library.redaction import Redaction
 from ..library.store import Library
 from .adopting import Adopting
-from .call import run_in
 from .hub import Hub
 from .lag import Lag
 from .pictures import Pictures
 from .queue import Queue, StandaloneQueue
 from .tails import Tails
+from .threads import run_in
 
 P = ParamSpec("P")
 T = TypeVar("T")

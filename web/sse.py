@@ -1,18 +1,16 @@
-"""Server-sent events: one line format, a heartbeat, and a client that does not read is let go."""
+"""A stream of server-sent events to one client; one that does not read is let go."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from aiohttp import web
 
 from .answers import PRIVATE, finish
 from .call import Call
+from .framing import encode
 
-BEAT_SECONDS = 15.0
-"""After so long without an event a comment is sent: proxies close silent connections, and a dead client shows."""
 PATIENCE_SECONDS = 30.0
 """A client that takes nothing for so long is let go; it comes back with Last-Event-ID."""
 _AT_ONCE_BYTES = 32_768
@@ -22,13 +20,6 @@ _HEADERS = {
     "Cache-Control": f"{PRIVATE}, no-transform",
     "X-Accel-Buffering": "no",
 }
-
-
-def encode(kind: str, data: Any, number: str | int = "") -> bytes:
-    """One event. `data` becomes one line of JSON."""
-    lines = [f"id: {number}"] if number != "" else []
-    lines += [f"event: {kind}", f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'), default=str)}"]
-    return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")
 
 
 class Stream:

@@ -19,8 +19,8 @@ from ..errors import IsengardError
 from ..library.jobs import Jobs
 from ..library.redaction import Redaction
 from ..trainer.job import ACTIVE
+from .framing import BEAT_SECONDS, encode
 from .hub import Hub
-from .sse import BEAT_SECONDS, encode
 
 TICK_SECONDS = 0.25
 _SCAN_TICKS = 8
@@ -185,7 +185,9 @@ class Tails:
                 if seq <= after:
                     continue
                 with suppress(ValueError, TypeError):
-                    found.append(self._encoded(json.loads(line)))
+                    event = json.loads(line)
+                    self._settle(job_id, event)
+                    found.append(self._encoded(event))
                 last = seq
         return last, b"".join(found)
 
@@ -252,8 +254,16 @@ class Tails:
                 with suppress(IsengardError):
                     tail.state = self._jobs.get(tail.job).state.state
             if events := tail.follower.read():
+                for event in events:
+                    self._settle(tail.job, event)
                 found.append((tail, events))
         return found
+
+    def _settle(self, job_id: str, event: dict[str, Any]) -> None:
+        """Whoever hears that a job is done can use its LoRA: reading the job registers it."""
+        if event.get("type") == "state" and event.get("state") == "done":
+            with suppress(IsengardError):
+                self._jobs.get(job_id)
 
     def _encoded(self, event: dict[str, Any]) -> bytes:
         return encode(str(event.get("type", "")), self._shown(event), event["seq"])

@@ -17,10 +17,11 @@ from ...generator.request import LAST_SEED, MOST, TOGGLES, GenerationRequest, re
 from ...library import guides
 from ...library.store import Library
 from ..call import Call
+from ..framing import BEAT_SECONDS
 from ..generating import base_files, base_of, choose_lora, missing_base, use_of
 from ..models import Body, Out, Query
 from ..routing import Routes
-from ..sse import BEAT_SECONDS, Stream, last_event_id
+from ..sse import Stream, last_event_id
 
 routes = Routes("generate")
 

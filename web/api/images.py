@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from aiohttp import web
 from pydantic import Field
@@ -14,6 +14,7 @@ from ...errors import IsengardError
 from ...library import captioning, photos, query, reports, trash
 from ...library.records import Crop, Edit
 from ...library.store import Library
+from ..answers import Encoded
 from ..call import Call
 from ..downloads import file_answer
 from ..models import Body, Limit, Out, Query
@@ -145,7 +146,7 @@ class TrashedOut(Out):
 
 
 @routes.get("/characters/{character}/images", errors=("CHARACTER_MISSING", "NAME_INVALID", "QUERY_INVALID"))
-async def of_character(call: Call, character: str, query: ListQuery) -> PhotoList:
+async def of_character(call: Call, character: str, query: ListQuery) -> Encoded[PhotoList]:
     """A character's photos. What was put into its folder by hand is taken in soon after."""
     found = await call.services.look(_listed, call, (character,), query)
     call.services.adopting.look(character)
@@ -189,7 +190,8 @@ async def show(call: Call, character: str, file: str, query: FileQuery) -> web.F
 async def change(call: Call, character: str, file: str, body: PhotoChanges) -> PhotoOut:
     """Caption, crop, turn; puts aside or takes back; overrules findings."""
     await call.run(_change, call.library, character, file, body)
-    return _out(call, await call.run(query.one, call.library, character, file))
+    line = await call.run(query.line, call.library, character, file)
+    return PhotoOut.model_validate_json(_shown(call, line))
 
 
 @routes.delete("/characters/{character}/images/{file}", errors=CHANGING)
@@ -200,12 +202,12 @@ async def delete(call: Call, character: str, file: str) -> TrashedOut:
 
 
 @routes.get("/images", errors=("QUERY_INVALID", "NAME_INVALID", "CHARACTER_MISSING"))
-async def index(call: Call, query: AllQuery) -> PhotoList:
+async def index(call: Call, query: AllQuery) -> Encoded[PhotoList]:
     """Photos of all characters."""
     return await call.services.look(_listed, call, tuple(query.character), query)
 
 
-def _listed(call: Call, characters: tuple[str, ...], wanted: ListQuery) -> PhotoList:
+def _listed(call: Call, characters: tuple[str, ...], wanted: ListQuery) -> Encoded[PhotoList]:
     for slug in characters:
         call.library.folder(slug)
     found = query.search(
@@ -217,23 +219,15 @@ def _listed(call: Call, characters: tuple[str, ...], wanted: ListQuery) -> Photo
             descending=wanted.descending, cursor=wanted.cursor, limit=wanted.limit,
         ),
     )  # fmt: skip
-    return PhotoList(
-        photos=[_out(call, photo) for photo in found.photos], next=found.cursor, total=found.total,
-        totals=dict(found.totals),
-    )  # fmt: skip
+    rest = {"next": found.cursor, "total": found.total, "totals": found.totals}
+    shown = ",".join(_shown(call, line) for line in found.listed)
+    return Encoded(f'{{"photos":[{shown}],{json.dumps(rest)[1:]}'.encode("utf-8", "replace"))
 
 
-def _out(call: Call, photo: query.Photo) -> PhotoOut:
-    address = f"{call.prefix}/characters/{quote(photo.character)}/images/{quote(photo.file)}?v={quote(photo.version)}"
-    names = set(PhotoOut.model_fields) - {"url", "thumb", "findings", "kept", "crop"}
-    return PhotoOut(
-        **{name: getattr(photo, name) for name in names},
-        findings=[dict(finding) for finding in photo.findings],
-        kept=list(photo.kept),
-        crop=list(photo.crop) if photo.crop else None,
-        url=address,
-        thumb=f"{address}&size=thumb",
-    )
+def _shown(call: Call, line: query.Listed) -> str:
+    """The JSON of a `PhotoOut`: the index's line with addresses, which depend on the host."""
+    address = f"{call.prefix}/characters/{line.address}"
+    return f'{line.json[:-1]},"url":"{address}","thumb":"{address}&size=thumb"}}'
 
 
 def _add(call: Call, slug: str, batch: list[Upload], captions: dict[str, str]) -> list[AddedOut]:
