@@ -13,8 +13,10 @@ from typing import Any
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient
 from PIL import Image
+from yarl import URL
 
 from isengard.tests.web.test_answers import error
+from isengard.web.api.images import PhotoList, PhotoOut
 from isengard.web.services import Services
 
 Here = TestClient  # type: ignore[type-arg]
@@ -31,7 +33,7 @@ def picture(seed: int, kind: str = "PNG") -> bytes:
 
 async def uploaded(here: Here, *files: tuple[str, bytes]) -> list[dict[str, Any]]:
     """What became of these files."""
-    form = FormData()
+    form = FormData(quote_fields=False)  # as browsers do
     for name, data in files:
         form.add_field("file", data, filename=name, content_type="application/octet-stream")
     answer = await here.post(f"{ADA}/images", data=form)
@@ -163,3 +165,16 @@ async def test_an_archive_goes_out_and_comes_in(here: Here) -> None:
     assert back.status == 201, body
     assert (body["character"]["id"], body["photos"]) == ("ada-2", 1)
     await error(await here.post("/isengard/characters/import", data=b"no zip", headers=kind), "ARCHIVE_UNREADABLE")
+
+
+async def test_a_list_says_of_a_photo_what_the_photo_says_of_itself(here: Here) -> None:
+    await here.post("/isengard/characters", json={"name": "Ada"})
+    names = ("Åsa & Øyvind's 100%.png", "写真 #1.png", "plain.png")
+    await uploaded(here, *((name, picture(number)) for number, name in enumerate(names)))
+    photos = PhotoList.model_validate(await listed(here)).photos
+    assert {photo.title for photo in photos} == set(names)
+    for number, photo in enumerate(photos):
+        changes = {"caption": f'said "{number}"\n\\ and </script>', "rotation": 90}
+        alone = await here.patch(URL(photo.url, encoded=True).with_query(None), json=changes)
+        assert PhotoOut.model_validate(await alone.json()) in PhotoList.model_validate(await listed(here)).photos
+        assert (await here.get(URL(photo.thumb, encoded=True))).status == 200
