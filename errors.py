@@ -22,6 +22,7 @@ KINDS: dict[str, Kind] = {
         422, "Correct the values named above; `python . train --help` lists them with their ranges."
     ),
     "CONFIG_UNREADABLE": Kind(422, "Restore the file from a copy, or make a new job from the photos."),
+    "SETTINGS_INVALID": Kind(422, "Correct the environment variable or the file named above."),
     "USAGE": Kind(400, "Run the command with --help to see what it takes."),
     "BACKEND_NOT_READY": Kind(501, "Choose the backend “native”."),
     "PROCESSES_DO_NOT_DIVIDE": Kind(
@@ -66,6 +67,9 @@ KINDS: dict[str, Kind] = {
     "CAPTIONER_NOT_READY": Kind(422, "Put the model where the message says, or choose the captioner “plain”."),
     "CAPTIONER_FAILED": Kind(500, "Caption the other photos, and write this one's caption by hand."),
     "CAPTIONER_SLOW": Kind(500, "Try again when nothing else is computing, or choose the smaller model."),
+    "LIKENESS_FAILED": Kind(500, "Look at the pictures yourself; the log says more."),
+    "CAPTIONING_MISSING": Kind(404, "Look at the list of runs: the latest ones are kept."),
+    "CAPTIONING_STATE": Kind(409, "Look at the run's present state; captions that were written can be undone."),
     # Archives and dataset folders
     "ARCHIVE_UNREADABLE": Kind(
         422, "Export or download the archive again: it is damaged, cut short or no zip archive."
@@ -102,6 +106,7 @@ KINDS: dict[str, Kind] = {
     "REQUEST_UNREADABLE": Kind(400, "Send one JSON object in UTF-8."),
     "REQUEST_INVALID": Kind(422, "Correct the fields named above; /isengard/openapi.json says what each may hold."),
     "REQUEST_TOO_LARGE": Kind(413, "Send less at once."),
+    "REQUEST_SLOW": Kind(408, "Send it again, over a connection that does not stall."),
     "CONTENT_TYPE_WRONG": Kind(415, "Set the Content-Type header to the type that is named."),
     "ROUTE_MISSING": Kind(404, "Look into /isengard/openapi.json, which lists all addresses."),
     "METHOD_WRONG": Kind(405, "Use one of the methods in the Allow header."),
@@ -121,6 +126,9 @@ KINDS: dict[str, Kind] = {
     "GENERATOR_DIED": Kind(500, "Try again; if it dies again, choose a smaller picture or look at generator.log."),
     "FEATURE_NOT_READY": Kind(422, "Turn off what is named above, or get what it needs."),
     "LORA_WRONG_FAMILY": Kind(422, "Choose a LoRA that was trained on this base model, or the other base model."),
+    "LORA_NOT_SHARED": Kind(
+        422, "Let ISENGARD_LORAS be a folder inside that ComfyUI's models/loras, or copy the file there."
+    ),
     "LORA_INCOMPATIBLE": Kind(422, "Choose a LoRA of this base model, in safetensors format."),
     "PICTURE_MISSING": Kind(404, "Look at the gallery; it may be in the trash."),
     "PICTURE_CORRUPT": Kind(422, "Restore the file from a copy, or delete the picture."),

@@ -10,6 +10,7 @@ import platform
 import shutil
 import sys
 import time
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -20,15 +21,17 @@ from PIL import Image
 from .. import log, settings
 from ..errors import IsengardError
 from ..files import told_plainly, write_json
+from ..library.likeness.measuring import Likeness
+from ..library.sample import CLASS_WORD, NAME, TRIGGER
 from ..trainer.job import ExitCode, JobFolder, TrainingConfig, read_events
 from ..trainer.mini import CHARACTER_DIR, MODEL_DIR
 from ..trainer.plan import make_job
 from ..trainer.presets import PRESETS, preset_config
 from ..trainer.supervisor import Supervisor, tail_of
 from .console import Progress
+from .likeness import measure_and_tell
 from .sheets import Row, write_grid, write_loss_chart
 
-NAME, TRIGGER = "Ada", "ohwx"
 _COLUMNS = 6
 
 
@@ -57,7 +60,7 @@ def _demo(out: Path, preset: str, steps: int | None) -> int:
     made = make_job(
         out / "job",
         lambda photos: preset_config(
-            preset, "mini", photos, name=NAME, trigger_word=TRIGGER, class_word="woman", **changes
+            preset, "mini", photos, name=NAME, trigger_word=TRIGGER, class_word=CLASS_WORD, **changes
         ),
         CHARACTER_DIR,
     )
@@ -76,24 +79,37 @@ def _demo(out: Path, preset: str, steps: int | None) -> int:
     print("Generating pictures without and with the LoRA, in the stock diffusers pipeline.")
     before, after = _generate(config, lora)
     _write_sheets(out, job, config, before, after)
-    _write_report(out, job, config, lora, {"training": trained - started, "pictures": time.perf_counter() - trained})
+    alike = measure_and_tell(job, out / "models")  # drawings need no face model
+    _write_report(
+        out, job, config, lora, alike, {"training": trained - started, "pictures": time.perf_counter() - trained}
+    )
     _conclude(out, lora, time.perf_counter() - started)
     return ExitCode.DONE
 
 
 def _clear(out: Path) -> None:
-    """Makes room for a new demo; a folder with somebody else's files is left alone."""
-    if out.exists() and any(out.iterdir()) and not (out / "job" / "config.json").is_file():
+    """Makes room for a new demo; a folder with somebody else's files or job is left alone, and so are other LoRAs."""
+    job = JobFolder(out / "job")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not _is_demo(job):
         raise IsengardError(
             "JOB_EXISTS", f"{out} holds other files than an earlier demo's.", hint="Choose another --out."
         )
-    if JobFolder(out / "job").owner() is not None:
+    if job.owner() is not None:
         raise IsengardError("JOB_LOCKED", f"Another demo is training in {out}.")
-    with told_plainly(out / "job"):
-        shutil.rmtree(out / "job", ignore_errors=True)
+    made = ["samples.png", "loss.png", "report.json", *(path.name for path in job.lora.glob("*.safetensors"))]
+    with told_plainly(job.path):
+        shutil.rmtree(job.path, ignore_errors=True)
         out.mkdir(parents=True, exist_ok=True)
-        for old in [*out.glob("*.safetensors"), out / "samples.png", out / "loss.png", out / "report.json"]:
-            old.unlink(missing_ok=True)
+        for name in made:
+            (out / name).unlink(missing_ok=True)
+
+
+def _is_demo(job: JobFolder) -> bool:
+    try:
+        config = job.config()
+    except (IsengardError, OSError):
+        return False
+    return (config.name, config.trigger_word, config.family) == (NAME, TRIGGER, "mini")
 
 
 async def _train(job: JobFolder) -> int:
@@ -163,7 +179,9 @@ def _write_sheets(
     write_loss_chart(out / "loss.png", losses, f"{NAME}, {config.preset}: {config.steps} steps")
 
 
-def _write_report(out: Path, job: JobFolder, config: TrainingConfig, lora: Path, seconds: dict[str, float]) -> None:
+def _write_report(
+    out: Path, job: JobFolder, config: TrainingConfig, lora: Path, alike: Likeness | None, seconds: dict[str, float]
+) -> None:
     result = json.loads(job.result_file.read_text(encoding="utf-8"))
     report: dict[str, Any] = {
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -172,6 +190,7 @@ def _write_report(out: Path, job: JobFolder, config: TrainingConfig, lora: Path,
         "photos": len(job.dataset()),
         "settings": config.as_dict(),
         "loss_smoothed": result["loss"],
+        "likeness": asdict(alike) if alike else None,
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "seconds_per_step": round(result["training_seconds"] / config.steps, 4),
         "peak_memory_bytes": _peak_memory(),

@@ -18,6 +18,7 @@ from ..trainer.plan import change_config, make_job, train_again
 from ..trainer.presets import PRESETS, preset_config
 from ..trainer.process import step_back
 from .console import Progress
+from .likeness import measure_and_tell
 
 _BASE_FILES = ("transformer", "vae", "clip", "t5", "tokenizers")
 
@@ -84,10 +85,10 @@ def _make(options: argparse.Namespace) -> JobFolder:
 def _of_character(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
     """The folder of a character's accepted photos, once hand-made changes are taken in, and what it is called."""
     from ..library.adoption import take_in
-    from ..library.store import Library
+    from ..library.shared import open_library
     from .library_commands import find
 
-    library = Library.open(options.root or settings.volume_root())
+    library = open_library(options.root)
     try:
         character = find(library, options.character)
         for item in take_in(library, character.id):
@@ -165,6 +166,7 @@ def _conclude(job: JobFolder) -> None:
     if state.state == "done":
         result = json.loads(job.result_file.read_text(encoding="utf-8"))
         print(f"LoRA:    {job.path / result['lora']}\nSamples: {job.samples}")
+        measure_and_tell(job, settings.volume_root() / "models")
         print("Next:    put the LoRA into ComfyUI's models/loras.")
     elif state.state != "failed":
         print(
