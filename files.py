@@ -7,14 +7,17 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import IsengardError
 
-_REPLACE_TRIES = 20
+_T = TypeVar("_T")
+_TRIES = 20
+_HELD_FILES_CLOSE = os.name == "nt"
+"""Whether a file that another process reads or replaces at this moment can't be had."""
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path, code: str = "JOB_CORRUPT") -> Any:
     """Reads JSON; a damaged file is an error with its path, never an empty value."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(_patiently(lambda: path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as problem:
@@ -72,14 +75,21 @@ def sync(path: Path) -> None:
 
 def replace(source: Path, target: Path) -> None:
     """`os.replace`, tried again for a while: on Windows a reader that holds the target makes it fail."""
-    for attempt in range(_REPLACE_TRIES):
-        try:
-            os.replace(source, target)
-            return
-        except PermissionError:
-            if os.name != "nt" or attempt == _REPLACE_TRIES - 1:
-                raise
-            time.sleep(0.05)
+    _patiently(lambda: os.replace(source, target))
+
+
+def remove(path: Path) -> None:
+    """Removes a file if it is there, tried again for a while: on Windows a reader that holds it makes it fail."""
+    _patiently(lambda: path.unlink(missing_ok=True))
+
+
+def _patiently(act: Callable[[], _T]) -> _T:
+    """Tries again for a second where a file may be held for a moment."""
+    for _ in range(_TRIES if _HELD_FILES_CLOSE else 0):
+        with suppress(PermissionError):
+            return act()
+        time.sleep(0.05)
+    return act()
 
 
 @contextmanager

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import IsengardError
 
 PACK = Path(__file__).absolute().parent
 """The pack's own folder, as it was reached: a link in a ComfyUI's custom_nodes counts as being there."""
@@ -17,10 +21,10 @@ _RUNPOD_VOLUME = Path("/runpod-volume")
 
 
 def mode() -> str:
-    """`production` or `fast-test`, from ISENGARD_MODE; anything else is an error a person can mend."""
+    """`production` or `fast-test`, from ISENGARD_MODE. Raises SETTINGS_INVALID for anything else."""
     value = os.environ.get("ISENGARD_MODE", "production")
     if value not in MODES:
-        raise ValueError(f"ISENGARD_MODE must be one of {', '.join(MODES)}, got {value!r}.")
+        raise IsengardError("SETTINGS_INVALID", f"ISENGARD_MODE must be one of {', '.join(MODES)}, got {value!r}.")
     return value
 
 
@@ -45,10 +49,10 @@ def volume_root() -> Path:
     return user_data_path("isengard", appauthor=False)
 
 
-def lora_folder() -> Path | None:
-    """Where trained LoRAs go: ISENGARD_LORAS, else `loras` in the data folder's settings.json, else ComfyUI's own
-    folder if it runs us. None: in the library. Raises ValueError for a settings.json that can't be read."""
-    if given := os.environ.get("ISENGARD_LORAS") or _from_file("loras"):
+def lora_folder(root: Path | None = None) -> Path | None:
+    """Where trained LoRAs go: ISENGARD_LORAS, else `loras` in the settings.json of the data folder `root`, else
+    ComfyUI's own folder if it runs us. None: in the library. Raises SETTINGS_INVALID for a file that can't be read."""
+    if given := os.environ.get("ISENGARD_LORAS") or _from_file(root or volume_root(), "loras"):
         return Path(given).expanduser().absolute()
     known = _folder_paths()
     return Path(known.get_folder_paths("loras")[0]) / "isengard" if known is not None else None
@@ -65,15 +69,15 @@ def _folder_paths() -> Any:
     return known if hasattr(known, "get_user_directory") else None
 
 
-def _from_file(name: str) -> str:
-    file = volume_root() / "settings.json"
+def _from_file(root: Path, name: str) -> str:
+    file = root / "settings.json"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         return str(found.get(name) or "")
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, AttributeError) as problem:
-        raise ValueError(f"{file} can't be read: {problem}.") from problem
+        raise IsengardError("SETTINGS_INVALID", f"{file} can't be read: {problem}.") from problem
 
 
 @cache
@@ -107,10 +111,10 @@ def server_host() -> str:
 
 
 def server_port() -> int:
-    """ISENGARD_PORT, 8377 unless something else is asked for."""
+    """ISENGARD_PORT, 8377 unless something else is asked for. Raises SETTINGS_INVALID for what is no port."""
     value = os.environ.get("ISENGARD_PORT", "8377")
     if not value.isdecimal() or not 0 <= int(value) <= 65535:
-        raise ValueError(f"ISENGARD_PORT must be 0–65535, got {value!r}.")
+        raise IsengardError("SETTINGS_INVALID", f"ISENGARD_PORT must be 0–65535, got {value!r}.")
     return int(value)
 
 
@@ -120,8 +124,15 @@ def server_token() -> str:
 
 
 def comfyui_url() -> str:
-    """COMFYUI_URL: the ComfyUI that makes pictures for the standalone host; empty for none."""
-    return os.environ.get("COMFYUI_URL", "").rstrip("/")
+    """COMFYUI_URL: the ComfyUI that makes pictures for the standalone host, by default over http; empty for none."""
+    given = os.environ.get("COMFYUI_URL", "").strip().rstrip("/")
+    return f"http://{given}" if given and "://" not in given else given
+
+
+def without_password(address: str) -> str:
+    """An address as it may be shown."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def log_level() -> str:
@@ -158,6 +169,12 @@ def child_environment() -> dict[str, str]:
     }
 
 
+def python() -> list[str]:
+    """How the command line of a process of our own begins: this Python, with UTF-8 and unbuffered, and without the
+    packages in the user's account where we run without them. A portable Python heeds no environment variables."""
+    return [sys.executable, "-X", "utf8", "-u", *(["-s"] if sys.flags.no_user_site else [])]
+
+
 def go_offline() -> None:
     """Keeps the model libraries off the network in this process, and its threads from burning cores while they wait.
 
@@ -165,6 +182,17 @@ def go_offline() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", PATIENT_THREADS)
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+
+
+@cache
+def version() -> str:
+    """The pack's version, which stands in pyproject.toml alone; empty for a folder that has lost that file."""
+    try:
+        text = (PACK / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+    found = re.search(r'^version = "([^"]+)"$', text, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def python_version() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,7 +15,8 @@ from .. import settings
 from ..library import basemodels, machine
 from ..trainer.mini import MODEL_DIR
 
-_PACKAGES = ("diffusers", "transformers", "peft", "accelerate", "safetensors", "numpy", "pillow", "structlog")
+_SHOWN = ("diffusers", "transformers", "peft", "accelerate")
+_LINE = re.compile(r"([A-Za-z0-9._-]+)>=([0-9.]+)")
 _SIGNS = {"good": "✓", "note": "•", "missing": "✗"}
 _PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
 _GIB = 2**30
@@ -69,15 +71,22 @@ def _packages() -> Iterator[Finding]:
     if importlib.util.find_spec("torch") is None:
         yield Finding("torch", "missing", "not installed", "Install PyTorch as pytorch.org says for your GPU.")
     lacking = []
-    for name in _PACKAGES:
+    for name, least in _LINE.findall((settings.PACK / "requirements.txt").read_text(encoding="utf-8")):
         try:
-            version(name)
+            if _numbers(version(name)) < _numbers(least):
+                lacking.append(f"{name} {least} (installed: {version(name)})")
         except PackageNotFoundError:
             lacking.append(name)
     if lacking:
-        yield Finding("packages", "missing", f"not installed: {', '.join(lacking)}", "pip install -r requirements.txt")
+        step = f'"{sys.executable}" -m pip install -r "{settings.PACK / "requirements.txt"}"'
+        yield Finding("packages", "missing", f"not installed: {', '.join(lacking)}", step)
     else:
-        yield Finding("packages", "good", ", ".join(f"{name} {version(name)}" for name in _PACKAGES[:4]))
+        yield Finding("packages", "good", ", ".join(f"{name} {version(name)}" for name in _SHOWN))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """`4.10.0rc1` as (4, 10): what is asked for has two or three numbers."""
+    return tuple(int(part) for part in re.findall(r"\d+", text.partition("rc")[0])[:3])
 
 
 def _device() -> Iterator[Finding]:

@@ -89,11 +89,11 @@ def _found_here(family: str) -> dict[str, str]:
 def _of_character(options: argparse.Namespace) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from ..library.store import Library
+    from ..library.shared import open_library
     from ..web.generating import base_of, choose_lora, use_of
 
-    library = Library.open(settings.volume_root())
-    lora = choose_lora(library, options.character, options.version)
+    library = open_library()
+    lora = choose_lora(library, options.character, options.version, options.base or "")
     use = asdict(use_of(library, lora, options.strength))
     base = _base_files(options) or asdict(base_of(library, lora))
     return {"family": options.base or lora.family, "base": base, "loras": [use]}
@@ -158,9 +158,9 @@ def _keep(file: Path, request: GenerationRequest, picture: int, out: Path | None
 
     if out is None:
         from ..library import gallery
-        from ..library.store import Library
+        from ..library.shared import open_library
 
-        library = Library.open(settings.volume_root())
+        library = open_library()
         return str(gallery.path_of(library, gallery.add(library, file, request.settings(picture)).id))
     target = out / f"{request.seed + picture}.png"
     with told_plainly(target):

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .. import log, settings
+from .. import log
 from ..errors import IsengardError
 from ..library.datasets import LAYOUTS, REPEATS
-from ..library.store import Library
+from ..library.shared import open_library
 from ..trainer.job import ExitCode
 from ..trainer.presets import FAMILIES
 from . import library_captions as captions
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     log.configure("error")
     try:
-        library = Library.open(options.root or settings.volume_root())
+        library = open_library(options.root)
         try:
             answer: Answer = options.run(library, options)
         finally:

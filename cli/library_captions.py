@@ -58,7 +58,7 @@ def _operation(options: argparse.Namespace) -> edits.Operation:
 
 def _describe(library: Library, keys: list[Key], options: argparse.Namespace) -> Answer:
     """Writes what was described even if it is stopped in between."""
-    captioner = load_captioner(options.describe, options.model)
+    captioner = load_captioner(options.describe, options.model, models=library.models)
     readiness = captioner.ready()
     if not readiness.ready:
         raise IsengardError("CAPTIONER_NOT_READY", readiness.reason, hint=readiness.what_to_do)

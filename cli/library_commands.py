@@ -228,14 +228,7 @@ def trash(library: Library, options: argparse.Namespace) -> Answer:
 def _restored(library: Library, wanted: list[str]) -> Answer:
     if not wanted:
         raise IsengardError("USAGE", "Say what to restore.", hint="`trash list` shows the ids.")
-    kinds = {entry.id: entry.kind for entry in bin_.entries(library)}
-    done: list[dict[str, Any]] = []
-    for entry_id in wanted:
-        if kinds.get(entry_id) == "lora":
-            loras.restore(library, entry_id)
-            done.append({"id": entry_id, "kind": "lora"})
-        else:
-            done.append(_entry(bin_.restore(library, entry_id)))
+    done = [_entry(bin_.restore(library, entry_id)) for entry_id in wanted]
     return Answer({"restored": done}, [f"{counted(len(done), 'entry', 'entries')} restored."])
 
 

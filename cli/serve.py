@@ -32,14 +32,9 @@ _PATIENCE_SECONDS = 5.0
 
 
 def main(argv: list[str]) -> int:
-    """Returns 0 after an orderly end, 2 if the server could not begin."""
-    try:
-        parser = _parser()
-        settings.mode()
-    except ValueError as problem:  # in the environment
-        print(f"USAGE: {problem}", file=sys.stderr)
-        return 2
-    options = parser.parse_args(argv)
+    """Returns 0 after an orderly end, 2 if the server could not begin. Raises SETTINGS_INVALID."""
+    options = _parser().parse_args(argv)
+    settings.mode()
     log.configure(options.log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:

@@ -7,8 +7,6 @@ new original beside the old one.
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
+from ..files import told_plainly
 from ..media.pictures import SUFFIXES, shown_name
 from . import index, names, trash
 from .characters import now
 from .folders import CharacterFolder
 from .journal import Transaction
-from .photo_files import parts, put_derived, put_working, shares_caption, stems, stems_of
+from .photo_files import file_names, parts, put_derived, put_working, shares_caption, stems, stems_of
 from .records import Record, read_record
 from .store import Library
 
@@ -79,7 +78,8 @@ def take_in(library: Library, slug: str) -> Iterator[TakenIn]:
 def _take_in(library: Library, folder: CharacterFolder, file: str, what: str) -> TakenIn | None:
     places = (folder.rejected, folder.images) if what == "unsafe" else (folder.images, folder.rejected)
     path = next((place / file for place in places if (place / file).is_file()), None)
-    if path is None or (time.time() - path.stat().st_mtime < QUIET_SECONDS and what != "unmeasured"):
+    stamp = _stamp(path) if path else None
+    if path is None or stamp is None or (what != "unmeasured" and abs(time.time() - stamp[1] / 1e9) < QUIET_SECONDS):
         return None  # gone meanwhile, or still being written: next time
     try:
         if what == "unmeasured":
@@ -124,9 +124,10 @@ def _adopt(library: Library, folder: CharacterFolder, path: Path, what: str) -> 
         )
         file = _place(change, folder, path, found, out, record, good=what != "unsafe")
     if what == "unsafe":  # its name may not fit into the journal; the photo is there under a good one
-        path.unlink(missing_ok=True)
-        if not shares_caption(path):
-            path.with_suffix(".txt").unlink(missing_ok=True)
+        with told_plainly(path):
+            path.unlink(missing_ok=True)
+            if not shares_caption(path):
+                path.with_suffix(".txt").unlink(missing_ok=True)
     index.refresh(library, folder.slug)
     return TakenIn(character=folder.slug, file=file, what="renamed" if what == "unsafe" else what)
 
@@ -158,9 +159,7 @@ def _place(
     put_working(change, folder, target, replace(record, original=original), found, out)
     caption = path.with_suffix(".txt")
     if target.stem != path.stem and caption.is_file():
-        staged = change.stage()
-        shutil.copyfile(caption, staged)
-        change.put(staged, target.with_suffix(".txt"))
+        change.copy(caption, target.with_suffix(".txt"))
     if target != path and good:
         change.remove(path)
     return target.name
@@ -185,31 +184,25 @@ def _bury(library: Library, slug: str, file: str) -> str:
 def _vanished(folder: CharacterFolder) -> list[str]:
     if not folder.records.is_dir():
         return []
-    there = {*_listed(folder.images), *_listed(folder.rejected)}
-    records = (name.removesuffix(".json") for name in _listed(folder.records) if name.endswith(".json"))
-    return sorted(file for file in records if file not in there and names.is_safe(file))
+    there = {*file_names(folder.images), *file_names(folder.rejected)}
+    records = (name.removesuffix(".json") for name in file_names(folder.records) if name.endswith(".json"))
+    gone = sorted(file for file in records if file not in there and names.is_safe(file))
+    return [file for file in gone if folder.find_image(file) is None]  # on some disks the case of a name may change
 
 
 def _unsafe(folder: CharacterFolder) -> list[Path]:
-    """Pictures whose names can't be kept: some system can't use them, or another one has them but for the ending."""
+    """Pictures whose names can't be kept: no good on some system, too long, or another's but for the ending."""
     found = []
     used: set[str] = set()
     for place in (folder.images, folder.rejected):
-        for name in sorted(_listed(place)):
+        for name in sorted(file_names(place)):
             if Path(name).suffix.lower() not in SUFFIXES or name.startswith("."):
                 continue
             stem = names.folded(Path(name).stem)
-            if not names.is_safe(name) or stem in used:
+            if not names.is_safe(name) or not names.leaves_room(name) or stem in used:
                 found.append(place / name)
             used.add(stem)
     return found
-
-
-def _listed(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208 - only names are wanted, of thousands
-    except FileNotFoundError:
-        return []
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

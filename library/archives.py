@@ -145,11 +145,15 @@ def _check_directory(file: BinaryIO, path: Path) -> None:
     if at < 0 or len(tail) < at + 22:
         raise unreadable(path, "its end is missing")
     count, length = struct.unpack_from("<HI", tail, at + 10)
-    if tail[at - 20 : at - 16] == b"PK\6\7" and at >= 20:
-        file.seek(min(struct.unpack_from("<Q", tail, at - 12)[0], size))
-        record = file.read(56)
-        if len(record) == 56 and record.startswith(b"PK\6\6"):
-            count, length = struct.unpack_from("<QQ", record, 32)
+    tables = [(count, length)]
+    if tail[at - 20 : at - 16] == b"PK\6\7" and at >= 20:  # a large archive's; readers differ in where they look for it
+        for place in (struct.unpack_from("<Q", tail, at - 12)[0], size - len(tail) + at - 76):
+            file.seek(min(max(0, place), size))
+            record = file.read(56)
+            if len(record) == 56 and record.startswith(b"PK\6\6"):
+                tables.append(struct.unpack_from("<QQ", record, 32))
+        tables = tables[1:] or tables
+    count, length = (max(values) for values in zip(*tables, strict=True))
     if count > MAX_ENTRIES or length > _MAX_DIRECTORY:
         raise _too_large(f"The archive lists {count:,} files; at most {MAX_ENTRIES:,} are read.")
     file.seek(0)

@@ -44,23 +44,26 @@ def settle(
 ) -> Character:
     """Moves the character's folder, which is on the library's disk, into the library, and its LoRAs to the others.
 
-    It gets a free address, and the LoRAs free names. Everything is there afterwards, or nothing is.
+    It gets a free address, and the LoRAs free names, by which its chosen one is known. Everything is there afterwards,
+    or nothing is.
     Raises LIBRARY_BUSY, DISK_FULL, FOLDER_NOT_WRITABLE.
     """
     outside: list[Path] = []
     try:
         with library.changing() as change:
-            slug = names.unique(character.id, {names.folded(taken) for taken in library.slugs()})
-            write_json(folder.file, replace(character, id=slug).as_dict())
+            slug = names.unique(character.id, library.taken())
+            chosen = ""
             taken: set[str] = set()
             for lora, path in weights:
                 lora_id = loras.free_id(library, lora.id, taken)
                 taken.add(names.folded(lora_id))
+                chosen = lora_id if lora.id == character.lora else chosen
                 new = replace(lora, id=lora_id, character=slug)
                 with told_plainly(folder.loras):
                     folder.loras.mkdir(exist_ok=True)
                 write_json(folder.loras / f"{lora_id}.json", asdict(new))
                 _place(library, change, desk, path, loras.path_of(library, new), outside)
+            write_json(folder.file, replace(character, id=slug, lora=chosen).as_dict())
             for part in (folder.path, *(part for part in folder.path.iterdir() if part.is_dir())):
                 sync(part)
             change.put(folder.path, library.characters / slug)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,15 +86,40 @@ def write(library: Library, captions: Mapping[Key, str], *, label: str = "captio
         return Changed(undo=_write(library, transaction, changes, label), changes=tuple(changes))
 
 
+def write_unchanged(
+    library: Library, proposed: Iterable[CaptionChange], *, label: str
+) -> tuple[Changed, tuple[Key, ...]]:
+    """Writes captions that were proposed a while ago, where the caption is still what it was then.
+
+    Also returns the photos that are gone or whose caption was changed since: left as they are. Raises CAPTION_TOO_LONG.
+    """
+    given = list(proposed)
+    fresh, conflicts = [], []
+    there = [slug for slug in by_character((item.character, item.file) for item in given) if slug in library.slugs()]
+    with library.changing(*there) as transaction:
+        for item in given:
+            image = None
+            with suppress(IsengardError):
+                image = library.folder(item.character).find_image(item.file)
+            if image is None or _present(image) != item.before:
+                conflicts.append((item.character, item.file))
+                continue
+            found = edits.apply(edits.SetText(text=item.after), {item.file: item.before}, trigger="", class_word="")
+            fresh += [replace(item, after=change.after) for change in found.values()]
+        done = Changed(undo=_write(library, transaction, fresh, label), changes=tuple(fresh))
+    return done, tuple(conflicts)
+
+
 def undo(library: Library, undo_id: str) -> Undone:
-    """Takes a change back where the caption is still what the change made it. Raises UNDO_MISSING."""
+    """Takes a change back where the caption is still what the change made it. Raises UNDO_MISSING, LIBRARY_CORRUPT."""
     path = names.inside(library.undo, f"{undo_id}.json")
     try:
-        found = read_json(path, "LIBRARY_CORRUPT")["changes"]
+        found = _noted(path)
     except FileNotFoundError as problem:
         raise IsengardError("UNDO_MISSING", "This change was undone already, or it is too long ago.") from problem
     restored, conflicts = [], []
     with library.changing(*{slug for slug, *_ in found}) as transaction:
+        texts: dict[Path, str] = {}
         for slug, file, before, after in found:
             image = None
             with suppress(IsengardError):
@@ -102,8 +127,9 @@ def undo(library: Library, undo_id: str) -> Undone:
             if image is None or _present(image) != after:
                 conflicts.append((slug, file))
                 continue
-            _put(transaction, image, before)
+            texts.setdefault(image, before)
             restored.append((slug, file))
+        _put(transaction, texts)
         transaction.remove(path)
     return Undone(restored=tuple(restored), conflicts=tuple(conflicts))
 
@@ -121,28 +147,40 @@ def lint(library: Library, slug: str) -> linter.CaptionReport:
 
 def _write(library: Library, transaction: Transaction, changes: Iterable[CaptionChange], label: str) -> str:
     done: list[list[Any]] = []
-    written: set[Path] = set()
+    texts: dict[Path, str] = {}
     for item in changes:
-        image = existing(library.folder(item.character), item.file)
-        if image.with_suffix(".txt") not in written:  # two pictures may share a caption until they are taken in
-            _put(transaction, image, item.after)
-        written.add(image.with_suffix(".txt"))
+        texts[existing(library.folder(item.character), item.file)] = item.after
         done.append([item.character, item.file, item.before, item.after])
     if not done:
         return ""
+    _put(transaction, texts)
     undo_id = f"{now().replace(':', '').replace('+0000', 'Z')}-{secrets.token_hex(4)}"
-    transaction.write_json(library.undo / f"{undo_id}.json", {"label": label, "changes": done})
+    transaction.write_json(library.undo / f"{undo_id}.json", {"format": 1, "label": label, "changes": done})
     for old in sorted(library.undo.glob("*.json"))[: -KEPT_UNDOS + 1] if library.undo.is_dir() else []:
         transaction.remove(old)
     return undo_id
 
 
-def _put(transaction: Transaction, image: Path, text: str) -> None:
-    path = image.with_suffix(".txt")
-    if text:
-        transaction.write(path, text + "\n")
-    else:
-        transaction.remove(path)
+def _noted(path: Path) -> list[tuple[str, str, str, str]]:
+    """What `_write` noted of a change: slug, file, caption before and after. Raises LIBRARY_CORRUPT."""
+    found = read_json(path, "LIBRARY_CORRUPT")
+    try:
+        changes = [(slug, file, before, after) for slug, file, before, after in found["changes"]]
+    except (KeyError, TypeError, ValueError) as problem:
+        raise IsengardError("LIBRARY_CORRUPT", f"{path} does not say what was changed.") from problem
+    if not all(isinstance(value, str) for change in changes for value in change):
+        raise IsengardError("LIBRARY_CORRUPT", f"{path} does not say what was changed.")
+    return changes
+
+
+def _put(transaction: Transaction, texts: Mapping[Path, str]) -> None:
+    """Writes captions beside images; of two that share one until they are taken in the first says what it is."""
+    captions = {image.with_suffix(".txt"): text for image, text in reversed(list(texts.items()))}
+    for path, text in captions.items():
+        if text:
+            transaction.write(path, text + "\n")
+        else:
+            transaction.remove(path)
 
 
 def _present(image: Path) -> str:

@@ -19,7 +19,7 @@ from .triggers import Problem
 
 FORMAT = 1
 """Version of character.json; a reader refuses a newer one."""
-EDITABLE = ("name", "trigger_word", "class_word", "notes", "cover", "strength", "family")
+EDITABLE = ("name", "trigger_word", "class_word", "notes", "cover", "cover_picture", "lora", "strength", "family")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +38,16 @@ class Character:
     """At most 10,000 characters."""
     cover: str = ""
     """The photo (file name) that stands for the character; empty: the first one."""
+    cover_picture: str = ""
+    """A picture of the gallery that stands for it instead; there is one of the two at most."""
+    lora: str = ""
+    """Id of the LoRA that somebody has chosen for it; empty: the latest."""
     strength: float = 1.0
     """Default strength of its LoRAs, 0–2."""
     family: str = ""
     """The base model that it is meant for, whose picture size its photos are judged by; empty: the usual one."""
+    sample: bool = False
+    """It is the one that comes with the pack, see sample.py."""
     created: str = ""
     updated: str = ""
     format: int = FORMAT
@@ -65,8 +71,7 @@ def create(
     """Makes a character; without a trigger word one is proposed. Raises CHARACTER_INVALID."""
     moment = now()
     with library.changing() as change:
-        taken = {names.folded(slug) for slug in library.slugs()}
-        slug = names.unique(names.slug(name[:300], "character"), taken)
+        slug = names.unique(names.slug(name[:300], "character"), library.taken())
         trigger = trigger_word.strip() or _proposed(library, name)
         character = Character(
             id=slug,
@@ -109,7 +114,8 @@ def list_all(library: Library) -> tuple[list[Character], list[IsengardError]]:
 def update(library: Library, slug: str, changes: Mapping[str, Any], *, etag: str = "") -> Character:
     """Changes what `changes` names (see EDITABLE). With `etag`, only the version that it names.
 
-    Raises CHARACTER_CONFLICT if somebody else changed it meanwhile, CHARACTER_INVALID.
+    A cover is a photo or a picture: naming one takes the other away.
+    Raises CHARACTER_CONFLICT if somebody else changed it meanwhile, CHARACTER_INVALID, PHOTO_MISSING, LORA_MISSING.
     """
     unknown = sorted(set(changes) - set(EDITABLE))
     if unknown:
@@ -119,12 +125,19 @@ def update(library: Library, slug: str, changes: Mapping[str, Any], *, etag: str
         old = _read(folder)
         if etag and etag != old.etag:
             raise IsengardError("CHARACTER_CONFLICT", f"{old.name} was changed elsewhere since you opened it.")
-        new = replace(old, **{key: _tidy(key, value) for key, value in changes.items()}, updated=now())
+        given = {key: _tidy(key, value) for key, value in changes.items()}
+        if given.get("cover_picture"):
+            given["cover"] = ""
+        elif "cover" in given:
+            given["cover_picture"] = ""
+        new = replace(old, **given, updated=now())
         _check(new)
         if names.folded(new.trigger_word) != names.folded(old.trigger_word):
             _check_unique(library, new)
         if new.cover and folder.find_image(new.cover) is None:
             raise IsengardError("PHOTO_MISSING", f"{old.name} has no photo {names.shown(new.cover)}.")
+        if new.lora and new.lora != old.lora and not names.inside(folder.loras, f"{new.lora}.json").is_file():
+            raise IsengardError("LORA_MISSING", f"{old.name} has no LoRA {names.shown(new.lora)}.")
         change.write_json(folder.file, new.as_dict())
     return get(library, slug)
 
@@ -191,18 +204,24 @@ def _check(character: Character) -> None:
 def _problems(character: Character) -> list[str]:
     found = []
     for name, least, most in (("name", 1, 300), ("trigger_word", 1, 40), ("class_word", 0, 40), ("notes", 0, 10_000),
-                              ("cover", 0, 300), ("created", 0, 40), ("updated", 0, 40)):  # fmt: skip
+                              ("cover", 0, 300), ("cover_picture", 0, 150), ("lora", 0, 150), ("created", 0, 40),
+                              ("updated", 0, 40)):  # fmt: skip
         value = getattr(character, name)
         if not isinstance(value, str) or not least <= len(value) <= most:
             shown = f"{len(value)}" if isinstance(value, str) else repr(value)
             found.append(f"{name} must have {least}–{most} characters, got {shown}.")
-        elif any(ord(sign) < 32 and not (name == "notes" and sign in "\n\t\r") for sign in value) or _lone(value):
+        elif not names.is_text(value) or any(
+            ord(sign) < 32 and not (name == "notes" and sign in "\n\t\r") for sign in value
+        ):
             found.append(f"{name} holds control characters.")
     if character.family not in ("", *FAMILIES):
         found.append(f"family must be one of {', '.join(FAMILIES)}, or empty, got {character.family!r}.")
     if not found and (len(character.trigger_word.split()) != 1 or "," in character.trigger_word):
         found.append(f"trigger_word must be one word without commas, got {character.trigger_word!r}.")
-    strength: Any = character.strength  # may come from JSON, whatever its type says
+    sample: Any = character.sample  # may come from JSON, as the next one, whatever its type says
+    if not isinstance(sample, bool):
+        found.append(f"sample must be true or false, got {sample!r}.")
+    strength: Any = character.strength
     if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 <= strength <= 2:
         found.append(f"strength must be 0–2, got {strength!r}.")
     return found
@@ -211,10 +230,6 @@ def _problems(character: Character) -> list[str]:
 def _tidy(key: str, value: Any) -> Any:
     """One line and single spaces, but for the notes."""
     return " ".join(value.split()) if isinstance(value, str) and key != "notes" else value
-
-
-def _lone(text: str) -> bool:
-    return any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _check_unique(library: Library, character: Character) -> None:

@@ -53,7 +53,7 @@ def write_bundle(job: JobFolder, target: Path, redaction: Redaction, *, root: Pa
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as bundle:
         for name in _RECORDS:
             _add_json(bundle, job.path / name, name, redaction, missing)
-        for path in (job.dataset_file, job.events_file, *files_of(job), job.path / "output.txt"):
+        for path in (job.dataset_file, job.events_file, *files_of(job.log_file), job.path / "output.txt"):
             _add_lines(bundle, path, redaction, missing)
         _add_server_log(bundle, root / "logs" / "server.jsonl", job, redaction, missing)
         _put(bundle, "versions.json", machine.versions())
@@ -80,7 +80,7 @@ def _add_json(bundle: zipfile.ZipFile, path: Path, name: str, redaction: Redacti
         return
     try:
         _put(bundle, name, redaction.values(json.loads(text)))
-    except ValueError:  # a damaged file may be the very reason for the bundle
+    except (ValueError, RecursionError):  # a damaged file may be the very reason for the bundle
         bundle.writestr(name, redaction.text(text))
 
 
@@ -110,12 +110,10 @@ def _add_server_log(
         ids = {job.path.name}
     marks = [mark.encode() for mark in ids]
     try:
-        with path.open("rb") as source, bundle.open("server.jsonl", "w", force_zip64=True) as entry:
-            for line in source:
-                if any(mark in line for mark in marks):
-                    entry.write(_shown(line, redaction))
-    except FileNotFoundError:
-        return
+        with bundle.open("server.jsonl", "w", force_zip64=True) as entry:
+            for file in files_of(path):
+                with file.open("rb") as source:
+                    entry.writelines(_shown(line, redaction) for line in source if any(mark in line for mark in marks))
     except OSError as problem:
         missing.append(f"server.jsonl: {problem.strerror}")
 
@@ -124,7 +122,7 @@ def _shown(line: bytes, redaction: Redaction) -> bytes:
     text = line.decode("utf-8", "replace")
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return redaction.text(text).encode()
     return (json.dumps(redaction.values(values), ensure_ascii=False) + "\n").encode("utf-8", "replace")
 

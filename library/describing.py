@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
-from . import index
+from . import index, query
 from .captions.captioners.interface import Captioner, CaptionRequest, CaptionResult
 from .characters import get
 from .photo_files import Key, by_character, existing
@@ -17,7 +18,29 @@ _POSE = {FRONT: "frontal", LEFT: "turned left", RIGHT: "turned right"}
 _LIGHT = {"bright": "bright", "dim": "dark", "warm": "warm", "cool": "cool"}
 
 
-def describe(library: Library, keys: Iterable[Key], captioner: Captioner) -> Iterator[tuple[Key, CaptionResult]]:
+def without_caption(library: Library, keys: Iterable[Key]) -> list[Key]:
+    """Those of these photos that have none yet."""
+    empty = set(query.keys(library, query.Query(captions="empty")))
+    return [key for key in keys if key in empty]
+
+
+def check_there(library: Library, keys: Iterable[Key]) -> None:
+    """Raises CHARACTER_MISSING, PHOTO_MISSING or NAME_INVALID unless all of these photos are there."""
+    for slug, files in by_character(keys).items():
+        folder = library.folder(slug)
+        for file in files:
+            existing(folder, file)
+
+
+def of_character(library: Library, slug: str) -> list[Key]:
+    """A character's photos that are trained on. Raises CHARACTER_MISSING, NAME_INVALID."""
+    library.folder(slug)
+    return query.keys(library, query.Query(characters=(slug,), rejected=False))
+
+
+def describe(
+    library: Library, keys: Iterable[Key], captioner: Captioner
+) -> Generator[tuple[Key, CaptionResult], None, None]:
     """What a captioner says of photos, each as soon as it is there; nothing is written.
 
     Raises PHOTO_MISSING before the first, and what stops the captioner.
@@ -37,7 +60,8 @@ def describe(library: Library, keys: Iterable[Key], captioner: Captioner) -> Ite
                     class_word=character.class_word,
                 )
             )
-    yield from zip(asked, captioner.describe(requests), strict=True)
+    with closing(captioner.describe(requests)) as results:
+        yield from zip(asked, results, strict=True)
 
 
 def _measured(library: Library, slug: str) -> Mapping[str, Measures]:

@@ -29,8 +29,8 @@ from ..errors import IsengardError
 from ..files import told_plainly, written_aside
 from ..media.pictures import SUFFIXES, picture_format
 from ..media.pixels import MAX_BYTES
+from . import finished, names, scratch
 from . import loras as lora_files
-from . import names, scratch
 from .characters import get, now
 from .folders import CharacterFolder
 from .records import Edit, Record, read_record
@@ -198,6 +198,7 @@ def _still(
         yield _contents(library, slug, originals=originals, loras=loras), None
         return
     library.tidy_up()
+    finished.take_in(library)
     with scratch.workspace(library.scratch, "export") as desk:
         with library.changing(), told_plainly(desk.path):
             contents = _contents(library, slug, originals=originals, loras=loras)
@@ -229,7 +230,7 @@ def _contents(library: Library, slug: str, *, originals: bool, loras: bool) -> _
 
 
 def _loras(contents: _Contents, library: Library, folder: CharacterFolder) -> None:
-    found = lora_files.list_all(library, folder.slug)
+    found = lora_files.stored(library, folder.slug)
     sound = {lora.id for lora in found}
     for record in sorted(folder.loras.glob("*.json")):
         if record.stem not in sound:

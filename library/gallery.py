@@ -9,10 +9,9 @@ gallery/<yyyy-mm>/<id>.png    the picture, which itself carries its settings
 
 from __future__ import annotations
 
-import json
 import secrets
-import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -50,7 +49,7 @@ class Picture:
     @property
     def characters(self) -> tuple[str, ...]:
         """Slugs of the characters in it."""
-        return tuple(dict.fromkeys(use["character"] for use in self.loras if use.get("character")))
+        return tuple(dict.fromkeys(str(use["character"]) for use in self.loras if use.get("character")))
 
     @property
     def loras(self) -> tuple[dict[str, Any], ...]:
@@ -61,8 +60,8 @@ class Picture:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels; zeros if nobody knows."""
-        sides = self.settings.get("width"), self.settings.get("height")
-        return (sides[0], sides[1]) if all(isinstance(side, int) for side in sides) else (0, 0)  # type: ignore[return-value]
+        width, height = self.settings.get("width"), self.settings.get("height")
+        return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
 
 
 def folder(library: Library) -> Path:
@@ -80,10 +79,7 @@ def add(library: Library, file: Path, settings: Mapping[str, Any]) -> Picture:
     )
     place = folder(library) / f"{moment:%Y-%m}" / f"{picture.id}.png"
     with library.changing() as change:
-        staged = change.stage()
-        with told_plainly(place):
-            shutil.copyfile(file, staged)
-        change.put(staged, place)
+        change.copy(file, place)
         change.write_json(
             place.with_suffix(".json"), {"format": FORMAT, "created": picture.created, "settings": picture.settings}
         )
@@ -106,6 +102,14 @@ def path_of(library: Library, picture_id: str) -> Path:
     raise IsengardError("PICTURE_MISSING", f"There is no picture {names.shown(picture_id)}.")
 
 
+def is_there(library: Library, picture_id: str) -> bool:
+    """Whether the gallery has that picture."""
+    try:
+        return path_of(library, picture_id).is_file()
+    except IsengardError:
+        return False
+
+
 def months(library: Library) -> Iterator[Path]:
     """The folders with pictures."""
     root = folder(library)
@@ -126,7 +130,7 @@ def read(path: Path) -> Picture:
     except IsengardError as error:
         problem = error.message
     try:
-        settings = read_settings(path)
+        settings = _plain(read_settings(path))
     except IsengardError as error:
         settings, problem = {}, problem or error.message
     return Picture(id=path.stem, created=_born(path), settings=settings, problem=problem)
@@ -141,7 +145,8 @@ def delete(library: Library, picture_id: str) -> trash.Entry:
     with library.changing() as change:
         path = path_of(library, picture_id)
         trash.throw_away(library, change, entry, [part for part in (path, path.with_suffix(".json")) if part.is_file()])
-    _thumbnail_file(library, picture_id).unlink(missing_ok=True)
+    with suppress(OSError):  # somebody may be looking at it, and it does no harm
+        _thumbnail_file(library, picture_id).unlink()
     return entry
 
 
@@ -177,12 +182,22 @@ def _checked(found: Any, path: Path) -> tuple[str, dict[str, Any]]:
     if not isinstance(found, dict) or not isinstance(found.get("settings"), dict):
         raise IsengardError("PICTURE_CORRUPT", f"{path.name} does not say what its picture was made with.")
     if not isinstance(found.get("format"), int) or found["format"] > FORMAT:
-        raise IsengardError("PICTURE_CORRUPT", f"{path.name} was written by a newer version of Isengard.")
+        raise IsengardError(
+            "PICTURE_CORRUPT", f"{path.name} was written by a newer version of Isengard.", hint="Update Isengard."
+        )
     created = found.get("created")
     if not isinstance(created, str) or len(created) > 40:
         raise IsengardError("PICTURE_CORRUPT", f"{path.name} does not say when its picture was made.")
-    settings: dict[str, Any] = json.loads(json.dumps(found["settings"]))
-    return created, settings
+    return created, _plain(found["settings"])
+
+
+def _plain(value: Any) -> Any:
+    """The same without halves of surrogate pairs, which JSON may hold and no text file, index or answer takes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return {_plain(key): _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _born(path: Path) -> str:

@@ -9,13 +9,15 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import log
 from ..errors import IsengardError
+from ..files import remove
 from . import gallery, names
+from .damaged import IndexDamagedError, asked_again
 from .gallery import Picture
 from .store import Library
 
@@ -65,6 +67,7 @@ class Page:
     """How many in the gallery have a `problem`."""
 
 
+@asked_again
 def search(library: Library, query: Query) -> Page:
     """Answers a query, after a look whether files changed. Raises QUERY_INVALID."""
     if not 1 <= query.limit <= MOST:
@@ -159,8 +162,9 @@ def _on_disk(path: Path) -> dict[str, str]:
             for entry in entries:
                 stem, dot, ending = entry.name.rpartition(".")
                 if dot and ending in ("png", "json") and names.is_safe(entry.name) and entry.is_file():
-                    found = entry.stat()
-                    signs.setdefault(stem, {})[ending] = f"{found.st_size}.{found.st_mtime_ns}"
+                    with suppress(FileNotFoundError):  # it went this moment; the others are still there
+                        found = entry.stat()
+                        signs.setdefault(stem, {})[ending] = f"{found.st_size}.{found.st_mtime_ns}"
     except FileNotFoundError:
         return {}
     return {stem: f"{files['png']} {files.get('json', '')}" for stem, files in signs.items() if "png" in files}
@@ -186,9 +190,10 @@ def _connected(library: Library) -> Iterator[sqlite3.Connection]:
         yield connection
     except sqlite3.DatabaseError as problem:
         connection.close()
-        if not isinstance(problem, sqlite3.OperationalError) or "malformed" in str(problem):
-            _throw_away(path)
-        raise IsengardError("LIBRARY_BUSY", f"{path} can't be used: {problem}.", hint="Try again.") from problem
+        if isinstance(problem, sqlite3.OperationalError) and "malformed" not in str(problem):
+            raise IsengardError("LIBRARY_BUSY", f"{path} can't be used: {problem}.", hint="Try again.") from problem
+        _throw_away(path)
+        raise IndexDamagedError(path) from problem
     finally:
         connection.close()
 
@@ -220,7 +225,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _throw_away(path: Path) -> None:
     for ending in ("", "-journal"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+        remove(path.with_name(path.name + ending))
 
 
 def _encoded(picture: Picture) -> str:

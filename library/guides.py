@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import IsengardError
@@ -48,8 +49,9 @@ def path_of(library: Library, guide: str) -> Path:
 def clear(library: Library, older_than: float = KEPT_SECONDS) -> None:
     """Removes guides that are older than so many seconds."""
     for path in _folder(library).glob("guide-*.png"):
-        if time.time() - path.stat().st_mtime > older_than:
-            path.unlink(missing_ok=True)
+        with suppress(OSError):  # another one clears away, too; on Windows somebody may be reading it
+            if time.time() - path.stat().st_mtime > older_than:
+                path.unlink()
 
 
 def _folder(library: Library) -> Path:

@@ -7,8 +7,6 @@ limits, hashes, JSON by those who own the files, pictures by decoding them.
 from __future__ import annotations
 
 import json
-import math
-import struct
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,24 +18,19 @@ from ..files import replace as put_in_place
 from ..files import told_plainly, write_json
 from ..media.captions import read_caption
 from ..media.pictures import SUFFIXES, listed, picture_format
-from ..media.pixels import MAX_BYTES
-from . import archives, names, scratch
+from . import archives, gallery, names, scratch
+from .admission import check_weights, most_bytes, tidied
 from .archives import Archive, Entry, unreadable, unsafe
 from .arrivals import Imported, Progress, settle, trigger_warning
 from .characters import Character, character_from_dict
 from .datasets import import_archive
-from .exchange import FORMAT, KIND, MANIFEST, MAX_CAPTION, without_paths
+from .exchange import FORMAT, KIND, MANIFEST
 from .folders import CharacterFolder
 from .loras import Lora, lora_from_dict
 from .records import MAX_HISTORY, Edit, Record, record_from_dict
 from .store import Library
 
 _MANIFEST_BYTES = 20 * 10**6
-_JSON_BYTES = 100_000
-_WEIGHTS_BYTES = 10 * 10**9
-_HEADER_BYTES = 10 * 10**6
-"""Of a safetensors file."""
-_PICTURES = dict.fromkeys(SUFFIXES, MAX_BYTES)
 _LOOSE = (".json", ".safetensors")
 _WORKING = (".jpg", ".png", ".webp")
 """Endings of working images; others were put there by hand and not taken in yet."""
@@ -98,6 +91,8 @@ class _Incoming:
         weights = list(self._loras(files))
         if character.cover and not self._is_photo(character.cover):
             character = replace(character, cover="")
+        if character.cover_picture and not gallery.is_there(self._library, character.cover_picture):
+            character = replace(character, cover_picture="")
         if warning := trigger_warning(self._library, character):
             self._warnings.append(warning)
         settled = settle(self._library, self._desk, self._folder, character, weights)
@@ -115,7 +110,7 @@ class _Incoming:
             )
         files: dict[str, dict[str, Any]] = found["files"]
         for name in files:
-            if _most_bytes(name) is None:
+            if most_bytes(name) is None:
                 raise unsafe(f"{names.shown(name)} has no place in a character's archive.")
         missing = sorted(set(files) - set(self._entries))
         if missing or "character.json" not in files:
@@ -129,7 +124,7 @@ class _Incoming:
         entry = self._entries[name]
         file = entry.parts[-1]
         target = (self._loose if name.endswith(_LOOSE) else self._folder.path) / name
-        digest = self._archive.unpack(entry, target, _most_bytes(name) or 0)
+        digest = self._archive.unpack(entry, target, most_bytes(name) or 0)
         if not isinstance(facts, dict) or facts.get("sha256") != digest:
             raise unreadable(self._archive.path, f"{names.shown(file)} is not what it was when the archive was made")
         if Path(name).suffix.lower() in SUFFIXES:
@@ -137,7 +132,7 @@ class _Incoming:
                 if picture_format(opened.read(64)) is None:
                     raise unsafe(f"{names.shown(file)} is not a picture, whatever its name says.")
         elif name.endswith(".safetensors"):
-            _check_weights(target)
+            check_weights(target)
 
     def _character(self) -> Character:
         found = self._json((self._loose / "character.json").read_bytes(), "character.json")
@@ -237,6 +232,9 @@ class _Incoming:
         return ""
 
     def _loras(self, files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Lora, Path]]:
+        for path in sorted((self._loose / "loras").glob("*.safetensors")):
+            if not path.with_name(f"{path.stem}.json").is_file():
+                self._warnings.append(f"The LoRA {names.shown(path.stem)} is left out: nothing is noted of it.")
         for path in sorted((self._loose / "loras").glob("*.json")):
             lora_id = path.name.removesuffix(".json")
             weights = path.with_name(f"{lora_id}.safetensors")
@@ -250,7 +248,7 @@ class _Incoming:
                 lora = lora_from_dict(found, path.name, lora_id=lora_id, character="")
             except IsengardError as problem:
                 raise self._told(problem) from problem
-            yield _tidied(lora, weights, files[f"loras/{weights.name}"]["sha256"]), weights
+            yield tidied(lora, weights, files[f"loras/{weights.name}"]["sha256"]), weights
 
     def _images(self) -> list[Path]:
         return [*sorted(self._folder.images.iterdir()), *sorted(self._folder.rejected.iterdir())]
@@ -270,59 +268,3 @@ class _Incoming:
         if problem.code == "LIBRARY_NEWER":
             return IsengardError("ARCHIVE_NEWER", f"In the archive, {problem.message}")
         return IsengardError("ARCHIVE_UNREADABLE", f"In the archive, {problem.message}")
-
-
-def _most_bytes(name: str) -> int | None:
-    """How large a file of that name may be; None if it has no place in a character's archive."""
-    if name == "character.json":
-        return _JSON_BYTES
-    folder, _, file = name.partition("/")
-    if not names.is_safe(file):
-        return None
-    suffix = Path(file).suffix.lower()
-    kinds = {
-        "images": {".txt": MAX_CAPTION, **_PICTURES},
-        "rejected": {".txt": MAX_CAPTION, **_PICTURES},
-        "originals": _PICTURES,
-        "records": {".json": _JSON_BYTES},
-        "loras": {".json": _JSON_BYTES, ".safetensors": _WEIGHTS_BYTES},
-    }
-    return kinds.get(folder, {}).get(suffix)
-
-
-def _check_weights(path: Path) -> None:
-    """Whether a file is safetensors: a header of bounded size whose tensors lie inside the file."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        text = file.read(length) if 2 <= length <= min(size - 8, _HEADER_BYTES) else b""
-    try:
-        header = json.loads(text)
-        spans = [value["data_offsets"] for key, value in header.items() if key != "__metadata__"]
-        good = all(0 <= start <= end <= size - 8 - length for start, end in spans)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        good = False
-    if not good:
-        raise unsafe(f"{names.shown(path.name)} is no safetensors file.")
-
-
-def _tidied(lora: Lora, weights: Path, digest: str) -> Lora:
-    """The record with what is true here, and nothing overlong."""
-    scores = {str(key)[:60]: float(value) for key, value in (lora.scores or {}).items() if _is_number(value)}
-    return replace(
-        lora,
-        name=lora.name[:300],
-        family=lora.family[:60],
-        trigger_word=lora.trigger_word[:40],
-        created=lora.created[:40],
-        job="",
-        base=without_paths(lora.base),
-        scores=scores if lora.scores is not None else None,
-        sha256=digest,
-        bytes=weights.stat().st_size,
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -19,8 +19,10 @@ from typing import Any
 
 from .. import log, settings
 from ..errors import IsengardError
+from ..files import remove
 from . import characters
 from .characters import Character
+from .damaged import IndexDamagedError
 from .folders import WATCHED, CharacterFolder
 from .index_rows import COLUMNS, on_disk, read_row
 from .listed import listed
@@ -49,13 +51,12 @@ _SEVERITY = {"reject": 3, "warn": 2, "info": 1}
 _LOG = log.get("library.index")
 
 
-class IndexDamagedError(Exception):
-    """The index turned out to be damaged and was thrown away: ask again, and it is made anew."""
-
-
 @contextmanager
 def connected(library: Library) -> Iterator[sqlite3.Connection]:
-    """The index, made if there is none or it is damaged. What is written in the block is there when it ends."""
+    """The index, made if there is none or it is damaged. What is written in the block is there when it ends.
+
+    Raises LIBRARY_BUSY, and IndexDamagedError for damage that shows in the block.
+    """
     path = _file(library)
     connection = _open(path)
     try:
@@ -63,13 +64,10 @@ def connected(library: Library) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.DatabaseError as problem:
         if isinstance(problem, sqlite3.OperationalError) and "malformed" not in str(problem):
-            raise IsengardError(
-                "LIBRARY_BUSY", f"The index {library.index_file} can't be used: {problem}."
-            ) from problem
-        _throw_away(library.index_file)
-        raise IsengardError(
-            "LIBRARY_BUSY", f"The index {path} was damaged and is made again.", hint="Try again."
-        ) from problem
+            raise IsengardError("LIBRARY_BUSY", f"The index {path} can't be used: {problem}.") from problem
+        connection.close()
+        _throw_away(path)
+        raise IndexDamagedError(path) from problem
     finally:
         connection.close()
 
@@ -183,7 +181,7 @@ def _make_tables(connection: sqlite3.Connection) -> None:
 
 def _throw_away(path: Path) -> None:
     for ending in ("", "-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+        remove(path.with_name(path.name + ending))
 
 
 def _character(library: Library, slug: str) -> tuple[Character | None, bool]:

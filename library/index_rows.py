@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from ..media.captions import read_caption
 from ..media.pictures import SUFFIXES
 from . import names
 from .folders import CharacterFolder
+from .photo_files import stamps_of
 from .records import Record, read_record
 from .report.measures import Measures
 
@@ -38,11 +37,11 @@ class Found:
 
 def on_disk(folder: CharacterFolder, judged_by: str) -> dict[str, Found]:
     """A character's photos and what their signatures are made of; what they are judged by is part of these."""
-    records = _stats(folder.records)
-    measured = _stats(folder.measured)
+    records = stamps_of(folder.records)
+    measured = stamps_of(folder.measured)
     found: dict[str, Found] = {}
     for place, rejected in ((folder.rejected, True), (folder.images, False)):
-        files = _stats(place)
+        files = stamps_of(place)
         for name, (size, mtime) in files.items():
             if Path(name).suffix.lower() not in SUFFIXES or not names.is_safe(name):
                 continue
@@ -53,20 +52,6 @@ def on_disk(folder: CharacterFolder, judged_by: str) -> dict[str, Found]:
             )
             signature = f"{rejected} {size} {mtime} {sides} {judged_by}"
             found[name] = Found(place / name, rejected, size, mtime, signature)
-    return found
-
-
-def _stats(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every file in a folder."""
-    found = {}
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    stat = entry.stat(follow_symlinks=False)
-                    found[entry.name] = (stat.st_size, stat.st_mtime_ns)
-    except FileNotFoundError:
-        return {}
     return found
 
 
@@ -117,8 +102,7 @@ def _record(folder: CharacterFolder, file: str, found: Found, notes: list[str]) 
         return None, "new"
     if (found.size, found.mtime) == (record.size, record.mtime):
         return record, "ok"
-    same = hashlib.sha256(found.path.read_bytes()).hexdigest() == record.working
-    return record, "ok" if same else "changed"
+    return record, "ok" if record.is_of(found.path) else "changed"
 
 
 def _measures(folder: CharacterFolder, file: str, record: Record) -> Measures | None:

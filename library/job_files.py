@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
-from ..files import read_json, write_json
+from ..files import read_json
 from ..trainer.job import JobFolder, TrainingConfig, job_identity
 from .plans import Plan
 
@@ -19,19 +19,16 @@ _STEP = re.compile(r"step_(\d+)")
 
 
 def read_origin(folder: JobFolder) -> dict[str, Any]:
-    """What `origin.json` says; a job from elsewhere has none. Raises JOB_CORRUPT."""
+    """What `origin.json` says; a job from elsewhere has none. Raises JOB_CORRUPT, LIBRARY_NEWER."""
     try:
         found = read_json(folder.path / ORIGIN)
     except FileNotFoundError:
         return {}
     if not isinstance(found, dict):
         raise IsengardError("JOB_CORRUPT", f"{folder.path / ORIGIN} says nothing of the job.")
+    if isinstance(found.get("format"), int) and found["format"] > FORMAT:
+        raise IsengardError("LIBRARY_NEWER", f"{folder.path / ORIGIN} was written by a newer version of Isengard.")
     return found
-
-
-def add_to_origin(folder: JobFolder, **values: Any) -> None:
-    """Notes more in it."""
-    write_json(folder.path / ORIGIN, {"format": FORMAT, **read_origin(folder), **values})
 
 
 def finished_lora(folder: JobFolder) -> Path:

@@ -43,15 +43,15 @@ class LogPage:
     """Whether more lines may follow at once."""
 
 
-def files_of(job: JobFolder) -> list[Path]:
-    """The log and those that were rotated away, the oldest first."""
-    numbered = [job.log_file.with_name(f"{job.log_file.name}.{number}") for number in range(9, 0, -1)]
-    return [path for path in (*numbered, job.log_file) if path.is_file()]
+def files_of(log: Path) -> list[Path]:
+    """A log and those that were rotated away, the oldest first."""
+    numbered = [log.with_name(f"{log.name}.{number}") for number in range(9, 0, -1)]
+    return [path for path in (*numbered, log) if path.is_file()]
 
 
 def tail(job: JobFolder, query: LogQuery) -> LogPage:
     """The last lines that fit, at most `query.limit`."""
-    files = files_of(job)
+    files = files_of(job.log_file)
     found: list[dict[str, Any]] = []
     cursor = _cursor(files[-1], _whole_lines(files[-1])) if files else ""
     for path in reversed(files):
@@ -66,7 +66,7 @@ def tail(job: JobFolder, query: LogQuery) -> LogPage:
 
 def read_on(job: JobFolder, query: LogQuery, cursor: str = "") -> LogPage:
     """Lines from a place on, or from the beginning. Raises REQUEST_INVALID for a cursor that is none."""
-    files = files_of(job)
+    files = files_of(job.log_file)
     offset = 0
     if cursor:
         number, _, place = cursor.partition("-")
@@ -120,7 +120,7 @@ def _fitting(line: bytes, query: LogQuery) -> dict[str, Any] | None:
         return None
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         entry = None
     if not isinstance(entry, dict):
         entry = {"message": line.decode("utf-8", "replace").strip()[:2000], "level": "info", "timestamp": ""}

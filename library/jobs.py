@@ -6,26 +6,22 @@ Beside what a job folder holds, `origin.json` says whose it is. `python . train`
 from __future__ import annotations
 
 import dataclasses
-import secrets
-import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from .. import log
 from ..errors import IsengardError
-from ..files import replace, sync, told_plainly, write_json
 from ..trainer.job import ACTIVE, RESUMABLE, JobFolder, JobState, TrainingConfig
 from ..trainer.plan import change_config, check_base, make_job, train_again
-from . import loras, names, pace, trash
-from .job_files import FORMAT, ORIGIN, add_to_origin, checkpoints, describe, finished_lora, identity, read_origin, told
+from . import finished, loras, names, trash
+from .job_files import ORIGIN, checkpoints, describe, identity, read_origin, told
+from .job_making import clear, made_aside, put
 from .plans import OWN, Wish, config_for, make_plan
 from .store import Library
 
-_MAKING = ".making"
 _LOG = log.get("library.jobs")
 
 
@@ -79,7 +75,7 @@ class Jobs:
         return JobFolder(path)
 
     def get(self, job_id: str) -> Job:
-        """One job. Raises NAME_INVALID, JOB_MISSING, JOB_CORRUPT, CONFIG_UNREADABLE."""
+        """One job; one that is done has its LoRA. Raises NAME_INVALID, JOB_MISSING, JOB_CORRUPT, CONFIG_UNREADABLE."""
         folder = self.folder(job_id)
         stamp = tuple(
             stamp for file in (folder.state_file, folder.config_file, folder.path / ORIGIN) for stamp in _stamp(file)
@@ -88,20 +84,24 @@ class Jobs:
             known = self._read.get(job_id)
         if known is not None and known[0] == stamp:
             return known[1]
-        origin = read_origin(folder)
+        state, origin = folder.state(), read_origin(folder)
+        lora = str(origin.get("lora") or "")
+        if state.state == "done" and not lora:
+            lora = finished.settle(self._library, folder)
         job = Job(
             id=job_id,
             folder=folder,
-            state=folder.state(),
+            state=state,
             config=folder.config(),
             photos=origin.get("photos") or len(folder.dataset()),
             character=str(origin.get("character", "")),
-            lora=str(origin.get("lora") or ""),
+            lora=lora,
             warnings=tuple(origin.get("warnings", ())),
             plan=origin.get("plan"),
         )
-        with self._turn:
-            self._read[job_id] = (stamp, job)
+        if lora or state.state != "done" or not job.character:  # else it is looked at again
+            with self._turn:
+                self._read[job_id] = (stamp, job)
         return job
 
     def ids(self) -> list[str]:
@@ -133,7 +133,7 @@ class Jobs:
         if plan.obstacles:
             raise _in_the_way(plan.obstacles)
         character = plan.character
-        with self._made_aside(character.id) as (aside, job_id):
+        with made_aside(self._library.jobs, character.id) as (aside, job_id):
             made = make_job(
                 aside,
                 lambda photos: config_for(character, wish, photos),
@@ -143,7 +143,7 @@ class Jobs:
             if not again and (twin := self._twin(character.id, made.job)) is not None:
                 return Made(job=twin, known=True)
             origin = {"character": character.id, "warnings": list(made.warnings), "plan": describe(plan)}
-            self._put(aside, job_id, origin)
+            put(self._library.jobs, aside, job_id, origin)
         return Made(job=self.get(job_id), known=False)
 
     def train_again(self, job_id: str, changes: Mapping[str, Any], *, correlation_id: str = "") -> Job:
@@ -151,9 +151,9 @@ class Jobs:
         _check_changes(changes)
         old = self.get(job_id)
         slug = old.character or "job"
-        with self._made_aside(slug) as (aside, new_id):
+        with made_aside(self._library.jobs, slug) as (aside, new_id):
             train_again(old.folder, aside, dict(changes), correlation_id=correlation_id)
-            self._put(aside, new_id, {"character": old.character, "again": job_id, "plan": old.plan})
+            put(self._library.jobs, aside, new_id, {"character": old.character, "again": job_id, "plan": old.plan})
         return self.get(new_id)
 
     def on_transformer(self, job_id: str, transformer: Path, *, correlation_id: str = "") -> Job:
@@ -170,9 +170,9 @@ class Jobs:
         if job.state.state == "queued" and not checkpoints(job.folder):
             change_config(job.folder, {"base": asdict(base)})
             return self.get(job_id)
-        with self._made_aside(job.character or "job") as (aside, new_id):
+        with made_aside(self._library.jobs, job.character or "job") as (aside, new_id):
             train_again(job.folder, aside, {"base": asdict(base)}, correlation_id=correlation_id)
-            self._put(aside, new_id, {"character": job.character, "again": job_id, "plan": job.plan})
+            put(self._library.jobs, aside, new_id, {"character": job.character, "again": job_id, "plan": job.plan})
         return self.get(new_id)
 
     def change(self, job_id: str, changes: Mapping[str, Any]) -> Job:
@@ -204,14 +204,11 @@ class Jobs:
         return entry
 
     def finish(self, job_id: str) -> str:
-        """Registers the LoRA of a job that is done with its character, once, and notes its pace. Returns its id."""
-        job = self.get(job_id)
-        if job.state.state != "done" or job.lora or not job.character:
-            return job.lora
-        pace.remember(self._library, job.folder)
-        lora = self._register(job, finished_lora(job.folder), job.config.steps)
-        add_to_origin(job.folder, lora=lora.id)
-        return lora.id
+        """Registers the LoRA of a job that is done with its character, once. Returns its id.
+
+        Reading the job does this, too; here it is told why it can't be done. Raises JOB_CORRUPT, CHARACTER_MISSING.
+        """
+        return finished.register(self._library, self.folder(job_id))
 
     def keep_checkpoint(self, job_id: str, step: int) -> loras.Lora:
         """Registers a checkpoint's LoRA with the job's character. Raises CHECKPOINT_MISSING, CHARACTER_MISSING."""
@@ -219,16 +216,24 @@ class Jobs:
         found = checkpoints(job.folder).get(step)
         if found is None:
             raise IsengardError("CHECKPOINT_MISSING", f"The job has no checkpoint of step {step}.")
-        return self._register(job, found, step)
+        return loras.register(
+            self._library,
+            job.character,
+            found,
+            job=job.id,
+            step=step,
+            family=job.config.family,
+            trigger_word=job.config.trigger_word,
+            base={part: path for part, path in asdict(job.config.base).items() if path},
+        )
 
     def tidy(self) -> None:
         """After a start: clears what a killed process left, marks jobs whose process is gone, registers LoRAs."""
-        shutil.rmtree(self._library.jobs / _MAKING, ignore_errors=True)
+        clear(self._library.jobs)
+        finished.take_in(self._library)
         for job in self.all()[0]:
             try:
                 self.mark_gone(job.id)
-                if job.state.state == "done" and job.character and not job.lora:
-                    self.finish(job.id)
             except IsengardError as problem:
                 _LOG.warning("a job could not be looked after", job=job.id, code=problem.code, problem=problem.message)
 
@@ -245,52 +250,12 @@ class Jobs:
             return False
         return job.folder.mark_interrupted("the program that trained it is gone")
 
-    def _register(self, job: Job, file: Path, step: int) -> loras.Lora:
-        return loras.register(
-            self._library,
-            job.character,
-            file,
-            job=job.id,
-            step=step,
-            family=job.config.family,
-            trigger_word=job.config.trigger_word,
-            base={part: path for part, path in asdict(job.config.base).items() if path},
-        )
-
     def _twin(self, slug: str, new: JobFolder, config: TrainingConfig | None = None) -> Job | None:
         """A job that gives the same LoRA: the furthest of those that weren't given up. `config` in place of its own."""
         wanted = identity(new, config)
         order = ("done", *ACTIVE, "queued", *RESUMABLE)
         found = [job for job in self.all()[0] if job.character == slug and identity(job.folder) == wanted]
         return min(found, key=lambda job: order.index(job.state.state), default=None)
-
-    def _made_aside(self, slug: str) -> _Aside:
-        moment = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-        job_id = f"{slug[:40]}-{moment}-{secrets.token_hex(2)}"
-        return _Aside(self._library.jobs / _MAKING, job_id)
-
-    def _put(self, aside: Path, job_id: str, origin: dict[str, Any]) -> None:
-        """Gives a new job its place: it appears whole, with its origin."""
-        folder = JobFolder(aside)
-        write_json(aside / ORIGIN, {"format": FORMAT, **origin, "photos": len(folder.dataset())})
-        with told_plainly(aside):
-            replace(aside, self._library.jobs / job_id)
-            sync(self._library.jobs)
-
-
-class _Aside:
-    """A place to make a job in, gone afterwards whatever happens."""
-
-    def __init__(self, making: Path, job_id: str) -> None:
-        self._path, self._id = making / job_id, job_id
-
-    def __enter__(self) -> tuple[Path, str]:
-        with told_plainly(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        return self._path, self._id
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._path, ignore_errors=True)
 
 
 def _in_the_way(obstacles: tuple[IsengardError, ...]) -> IsengardError:

@@ -7,6 +7,7 @@ decided: whoever takes the library's lock next carries out what is left of it. B
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 
 from .. import log
 from ..errors import IsengardError
-from ..files import read_json, replace, sync, told_plainly, write_json
+from ..files import read_json, remove, replace, sync, told_plainly, write_json
 
 _STEPS = "steps.json"
 
@@ -75,6 +76,13 @@ class Transaction:
         """Writes a JSON file."""
         self.write(target, lasting=lasting, text=json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
+    def copy(self, source: Path, target: Path) -> None:
+        """Puts a copy of a file in place, instead of what is there."""
+        staged = self.stage()
+        with told_plainly(target):
+            shutil.copyfile(source, staged)
+        self.put(staged, target)
+
     def move(self, source: Path, target: Path) -> None:
         """Moves a file or a folder to a place where nothing is."""
         self._moves.append(_Move(self._relative(source), self._relative(target), False))
@@ -84,7 +92,10 @@ class Transaction:
         self._removed.append(self._relative(path))
 
     def commit(self) -> None:
-        """Makes the change. Raises DISK_FULL or FOLDER_NOT_WRITABLE; what was decided is finished later then."""
+        """Makes the change. Raises LIBRARY_CONFLICT if something is in the way or gone.
+
+        Raises DISK_FULL or FOLDER_NOT_WRITABLE; what was decided is finished later then.
+        """
         if not self._moves and not self._removed:
             self.abandon()
             return
@@ -95,6 +106,8 @@ class Transaction:
         for move in self._moves:
             if not move.replaces and (self._root / move.target).exists():
                 raise IsengardError("LIBRARY_CONFLICT", f"{move.target} is there already.")
+            if not move.replaces and not os.path.lexists(self._root / move.source):
+                raise IsengardError("LIBRARY_CONFLICT", f"{move.source} is not there any more.")
         self.stage()  # makes the folder
         steps = {"moves": [[m.source, m.target, m.replaces] for m in self._moves], "removed": self._removed}
         write_json(self._folder / _STEPS, steps)
@@ -141,26 +154,73 @@ def _left_over(journal: Path) -> Iterator[Path]:
 
 
 def _carry_out(root: Path, folder: Path) -> None:
-    steps = (
-        read_json(folder / _STEPS, "LIBRARY_CORRUPT") if (folder / _STEPS).exists() else {"moves": [], "removed": []}
-    )
+    moves, removed = _steps(root, folder) if (folder / _STEPS).exists() else ([], [])
     touched = set()
-    for source, target, _ in steps["moves"]:
-        old = folder / source.removeprefix(f"{_STAGED}/") if source.startswith(_STAGED) else root / source
-        new = root / target
+    for old, new in moves:
         with told_plainly(new):
             if old.exists() or old.is_symlink():
                 new.parent.mkdir(parents=True, exist_ok=True)
                 replace(old, new)
             elif not new.exists():  # taken away by hand between decision and deed
-                log.get("library.journal").warning("file_vanished", path=target)
+                log.get("library.journal").warning("file_vanished", path=str(new.relative_to(root)))
         touched |= {old.parent, new.parent}
-    for name in steps["removed"]:
-        with told_plainly(root / name):
-            (root / name).unlink(missing_ok=True)
-        touched.add((root / name).parent)
+    for path in removed:
+        with told_plainly(path):
+            remove(path)
+        touched.add(path.parent)
     for place in touched - {folder}:
         if place.is_dir():
             sync(place)
     (folder / _STEPS).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _steps(root: Path, folder: Path) -> tuple[list[tuple[Path, Path]], list[Path]]:
+    """What is moved where, and what is removed. Raises LIBRARY_CORRUPT for what was not written here.
+
+    The library's folder may come from a stranger: nothing outside of it is touched, whatever the list says.
+    """
+    path = folder / _STEPS
+    found = read_json(path, "LIBRARY_CORRUPT")
+    inside = _Inside()
+    try:
+        moves = [
+            (
+                inside(folder, source.removeprefix(f"{_STAGED}/"))
+                if source.startswith(f"{_STAGED}/")
+                else inside(root, source),
+                inside(root, target),
+            )
+            for source, target, _ in found["moves"]
+        ]
+        return moves, [inside(root, name) for name in found["removed"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise IsengardError(
+            "LIBRARY_CORRUPT",
+            f"{path} does not list a change of this library: {problem}.",
+            hint="If you know that nobody works on it, delete this folder; the change is then not made.",
+        ) from problem
+
+
+class _Inside:
+    """Paths that a list names, none of which leads out: by dots, by being absolute, or by a link.
+
+    Only the folders at the top may be links: somebody may have moved one to a larger disk.
+    """
+
+    def __init__(self) -> None:
+        self._resolved: dict[Path, Path] = {}
+
+    def __call__(self, root: Path, name: str) -> Path:
+        given = Path(name)
+        if not given.parts or given.is_absolute() or given.drive or ".." in given.parts:
+            raise ValueError(f"{name!r} is no path in it")
+        path = root / given
+        if path.parent != root and not self._real(path.parent).is_relative_to(self._real(root / given.parts[0])):
+            raise ValueError(f"{name!r} leads out of it by a link")
+        return path
+
+    def _real(self, path: Path) -> Path:
+        if path not in self._resolved:
+            self._resolved[path] = path.resolve()
+        return self._resolved[path]

@@ -1,56 +1,40 @@
-"""The LoRAs of a character: weights in the folder where ComfyUI finds them, and a record beside the character."""
+"""The LoRAs of a character: weights in the folder where ComfyUI finds them, and a record beside the character.
+
+Whoever asks here gets those of trainings that were done a moment ago, too.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import re
-import shutil
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
-from ..files import read_json, told_plainly, written_aside
-from . import names, trash
+from . import finished, lora_records, names, trash
 from .characters import get, now
-from .folders import CharacterFolder
-from .journal import Transaction
+from .lora_records import FORMAT, Lora, free_id, lora_from_dict, path_of, stored
 from .store import Library
 
-FORMAT = 1
-"""Version of a record; a reader refuses a newer one."""
+__all__ = [
+    "FORMAT", "Lora", "delete", "find", "free_id", "list_all", "lora_from_dict", "path_of", "register", "stored",
+]  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lora:
-    """One version of a character's LoRA."""
+def list_all(library: Library, slug: str | None = None) -> list[Lora]:
+    """The LoRAs of a character, or of all, the latest first. A damaged record is passed over; its weights stay."""
+    finished.take_in(library)
+    return stored(library, slug)
 
-    id: str
-    """Unique in the library: the file's name without its ending."""
-    character: str
-    """Slug."""
-    name: str
-    """For people."""
-    family: str
-    """The base model's family; it works with no other."""
-    trigger_word: str
-    """The word it was trained with, which the character's may have ceased to be."""
-    job: str = ""
-    step: int = 0
-    base: Mapping[str, Any] | None = None
-    """What is known of the base model's file."""
-    scores: Mapping[str, float] | None = None
-    """What was measured of it; None: nothing was."""
-    sha256: str = ""
-    bytes: int = 0
-    created: str = ""
-    format: int = FORMAT
 
-    @property
-    def file(self) -> str:
-        """Name in the LoRA folder."""
-        return f"{self.id}.safetensors"
+def find(library: Library, lora_id: str) -> Lora:
+    """One LoRA. Raises LORA_MISSING, NAME_INVALID."""
+    names.inside(library.loras, lora_id)
+    for lora in list_all(library):
+        if lora.id == lora_id:
+            return lora
+    raise IsengardError("LORA_MISSING", f"There is no LoRA {names.shown(lora_id)}.")
 
 
 def register(
@@ -69,138 +53,30 @@ def register(
 
     Raises CHARACTER_MISSING, LORA_MISSING, DISK_FULL, FOLDER_NOT_WRITABLE.
     """
-    character = get(library, slug)
-    if not lora_file.is_file():
-        raise IsengardError("LORA_MISSING", f"There is no file {lora_file}.")
-    digest = _hash(lora_file)
+    library.folder(slug)
     with library.changing(slug) as change:
-        folder = library.folder(slug)
-        known = next((lora for lora in list_all(library, slug) if lora.sha256 == digest), None)
-        lora_id = known.id if known else free_id(library, lora_file.stem)
-        lora = Lora(
-            id=lora_id,
-            character=slug,
-            name=f"{character.name}, step {step}",
-            family=family,
-            trigger_word=trigger_word or character.trigger_word,
-            job=job,
-            step=step,
-            base=base,
-            scores=scores if scores is not None else known.scores if known else None,
-            sha256=digest,
-            bytes=lora_file.stat().st_size,
-            created=known.created if known else now(),
-        )
-        if not path_of(library, lora).is_file():
-            _copy(library, change, lora_file, path_of(library, lora))
-        change.write_json(folder.loras / f"{lora.id}.json", asdict(lora))
-    return lora
-
-
-def list_all(library: Library, slug: str | None = None) -> list[Lora]:
-    """The LoRAs of a character, or of all, the latest first. A damaged record is passed over; its weights stay."""
-    found = []
-    for name in [slug] if slug is not None else library.slugs():
-        folder = CharacterFolder(names.inside(library.characters, name))
-        for path in sorted(folder.loras.glob("*.json")) if folder.loras.is_dir() else []:
-            try:
-                found.append(_read(path, name))
-            except IsengardError:
-                continue
-    return sorted(found, key=lambda lora: (lora.created, lora.step, lora.id), reverse=True)
-
-
-def find(library: Library, lora_id: str) -> Lora:
-    """One LoRA. Raises LORA_MISSING, NAME_INVALID."""
-    names.inside(library.loras, lora_id)
-    for lora in list_all(library):
-        if lora.id == lora_id:
-            return lora
-    raise IsengardError("LORA_MISSING", f"There is no LoRA {names.shown(lora_id)}.")
-
-
-def path_of(library: Library, lora: Lora) -> Path:
-    """Where its weights are; they may have been taken away by hand."""
-    return library.loras / lora.file
-
-
-def free_id(library: Library, stem: str, taken: Collection[str] = ()) -> str:
-    """An id made of a file's name that no LoRA and no file has, and that is not in `taken` (folded)."""
-    wanted = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:100] or "lora"
-    used = {*taken, *(names.folded(lora.id) for lora in list_all(library))}
-    if library.loras.is_dir():
-        used |= {names.folded(path.stem) for path in library.loras.iterdir()}
-    return names.unique(wanted, used)
+        return lora_records.add(
+            library, change, slug, lora_file, job=job, step=step, family=family, trigger_word=trigger_word, base=base,
+            scores=scores,
+        )  # fmt: skip
 
 
 def delete(library: Library, lora_id: str) -> trash.Entry:
-    """Puts a LoRA into the trash. Raises LORA_MISSING."""
+    """Puts a LoRA into the trash; a character that had chosen it has its latest one again. Raises LORA_MISSING."""
     lora = find(library, lora_id)
     entry = trash.new_entry("lora", lora.name, lora.character)
     weights = path_of(library, lora)
     with library.changing(lora.character) as change:
-        record = library.folder(lora.character).loras / f"{lora.id}.json"
+        folder = library.folder(lora.character)
         within = weights.is_relative_to(library.root)
-        moved = [record, *([weights] if within and weights.is_file() else [])]
+        moved = [folder.loras / f"{lora.id}.json", *([weights] if within and weights.is_file() else [])]
         trash.throw_away(library, change, entry, moved)
+        with suppress(IsengardError):  # a damaged file must not keep somebody from deleting
+            character = get(library, lora.character)
+            if character.lora == lora.id:
+                change.write_json(folder.file, replace(character, lora="", updated=now()).as_dict())
         if not within and weights.is_file():  # on another disk perhaps: copied, and removed when the change is made
-            staged = change.stage()
-            shutil.copyfile(weights, staged)
-            change.put(staged, library.trash / entry.id / trash.ELSEWHERE / weights.name)
+            change.copy(weights, library.trash / entry.id / trash.ELSEWHERE / weights.name)
     if not within:
         weights.unlink(missing_ok=True)
     return entry
-
-
-def restore(library: Library, entry_id: str) -> None:
-    """Takes a LoRA back out of the trash. Raises TRASH_MISSING, LIBRARY_CONFLICT."""
-    elsewhere = names.inside(library.trash, entry_id) / trash.ELSEWHERE
-    for weights in sorted(elsewhere.glob("*.safetensors")) if elsewhere.is_dir() else []:
-        with written_aside(library.loras / weights.name) as aside:
-            shutil.copyfile(weights, aside)
-    trash.restore(library, entry_id)
-
-
-def _copy(library: Library, change: Transaction, source: Path, target: Path) -> None:
-    if target.is_relative_to(library.root):
-        staged = change.stage()
-        with told_plainly(target):
-            shutil.copyfile(source, staged)
-        change.put(staged, target)
-        return
-    with told_plainly(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(target) as aside:  # on another disk perhaps: there before its record, harmless alone
-        shutil.copyfile(source, aside)
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _read(path: Path, slug: str) -> Lora:
-    found = read_json(path, "RECORD_CORRUPT")
-    return lora_from_dict(found, str(path), lora_id=path.stem, character=slug)
-
-
-def lora_from_dict(found: Any, where: str, *, lora_id: str, character: str) -> Lora:
-    """Checks what stands in a LoRA's record. Raises RECORD_CORRUPT, LIBRARY_NEWER."""
-    try:
-        known = {item.name for item in fields(Lora)}
-        lora = Lora(**{**{k: v for k, v in found.items() if k in known}, "id": lora_id, "character": character})
-        if lora.format > FORMAT:
-            raise IsengardError("LIBRARY_NEWER", f"{where} was written by a newer version of Isengard.")
-        texts = (lora.name, lora.family, lora.trigger_word, lora.job, lora.created, lora.sha256)
-        if not all(isinstance(text, str) for text in texts) or not all(
-            isinstance(n, int) for n in (lora.step, lora.bytes)
-        ):
-            raise ValueError("a value has the wrong type")
-        if not all(isinstance(group, dict | None) for group in (lora.base, lora.scores)):
-            raise ValueError("base or scores is no object")
-        return lora
-    except (AttributeError, TypeError, ValueError) as problem:
-        raise IsengardError("RECORD_CORRUPT", f"{where} can't be used: {problem}.") from problem

@@ -126,8 +126,8 @@ def disk(folder: Path) -> tuple[int, int]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, the system and the packages; empty for one that is not installed."""
-    found = {"python": settings.python_version(), "platform": platform.platform()}
+    """Versions of Isengard, Python, the system and the packages; empty for one that is not installed."""
+    found = {"isengard": settings.version(), "python": settings.python_version(), "platform": platform.platform()}
     for name in PACKAGES:
         try:
             found[name] = version(name)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from ..errors import IsengardError
 
-MAX_BYTES = 150
-"""Of a name that we make or take, in UTF-8: the common limit is 255, and side files add endings."""
+LONGEST = 150
+"""Bytes, in UTF-8, of a name that we take in: its side files add endings and numbers to it,"""
+MAX_BYTES = 200
+"""and have so many. The common limit is 255, which leaves room for what files are called while they are written."""
 _DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$"} | {
     f"{port}{number}" for port in ("com", "lpt") for number in "0123456789¹²³"
 })  # fmt: skip
@@ -52,6 +54,16 @@ def is_safe(name: str) -> bool:
         and name.partition(".")[0].rstrip().casefold() not in _DEVICES
         and len(name.encode("utf-8", "surrogatepass")) <= MAX_BYTES
     )
+
+
+def is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8: JSON and file names may hold halves of surrogate pairs."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
+def leaves_room(name: str) -> bool:
+    """Whether a name is short enough for the names of side files to be safe, too."""
+    return len(name.encode("utf-8", "surrogatepass")) <= LONGEST
 
 
 def inside(root: Path, *names: str) -> Path:

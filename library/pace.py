@@ -128,7 +128,7 @@ def _read(library: Library) -> list[Pace]:
         return list(_paces(read_json(_file(library), "LIBRARY_CORRUPT")["trainings"]))
     except FileNotFoundError:
         return []
-    except (IsengardError, KeyError, TypeError):
+    except (IsengardError, KeyError, TypeError, AttributeError):
         _LOG.warning("pace.json can't be read and will be written anew")
         return []
 

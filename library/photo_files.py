@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-import shutil
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,20 +45,36 @@ def stems(folder: CharacterFolder) -> set[str]:
     found = set()
     for place in (folder.images, folder.rejected, folder.originals):
         found |= stems_of(place)
-    found |= {names.folded(Path(Path(name).stem).stem) for name in _listed(folder.records)}
+    found |= {names.folded(Path(Path(name).stem).stem) for name in file_names(folder.records)}
     return found
 
 
 def stems_of(folder: Path) -> set[str]:
     """The names of a folder's files without endings, folded."""
-    return {names.folded(Path(name).stem) for name in _listed(folder)}
+    return {names.folded(Path(name).stem) for name in file_names(folder)}
 
 
-def _listed(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
+    """What is in a folder; nothing if it isn't there."""
     try:
         return os.listdir(folder)  # noqa: PTH208 - only names are wanted, of thousands
     except FileNotFoundError:
         return []
+
+
+def stamps_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file in a folder, by name; links are none."""
+    found = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):  # it went this moment; the others are still there
+                        stat = entry.stat(follow_symlinks=False)
+                        found[entry.name] = (stat.st_size, stat.st_mtime_ns)
+    except FileNotFoundError:
+        return {}
+    return found
 
 
 def parts(folder: CharacterFolder, path: Path, record: Record | None) -> list[Path]:
@@ -99,25 +115,34 @@ def put_derived(change: Transaction, folder: CharacterFolder, file: str, found: 
     change.put(out / "thumbnail", folder.thumbnails / f"{file}.webp", lasting=False)
 
 
-def move_with_caption(change: Transaction, path: Path, target: Path) -> None:
-    """Adds to a change that a working image goes to `target`, its caption with it."""
-    change.move(path, target)
-    caption, place = path.with_suffix(".txt"), target.with_suffix(".txt")
-    if not caption.is_file():
-        return
-    _send(change, caption, place, copy=True)
-    if not shares_caption(path):
-        change.remove(caption)
+def move_with_captions(change: Transaction, targets: Mapping[Path, Path]) -> None:
+    """Adds to a change that working images go to their targets, their captions with them.
+
+    Raises LIBRARY_CONFLICT if another caption is in the place of one.
+    """
+    captions = {path.with_suffix(".txt"): path for path in targets}
+    for path, target in targets.items():
+        change.move(path, target)
+    for caption, path in captions.items():
+        place = targets[path].with_suffix(".txt")
+        if not caption.is_file():
+            continue
+        if place.is_file() and place.read_bytes() != caption.read_bytes():
+            raise IsengardError("LIBRARY_CONFLICT", f"{place.parent.name}/{names.shown(place.name)} is there already.")
+        change.copy(caption, place)
+        if not shares_caption(path, targets):
+            change.remove(caption)
 
 
 def transfer(
     change: Transaction, folder: CharacterFolder, there: CharacterFolder, path: Path, new: str, *, copy: bool
 ) -> None:
     """Adds to a change that the photo at `path` goes to another character's folder, whole, under the name `new`."""
+    send = change.copy if copy else change.move
     record = read_record(folder, path.name)
     if record and record.original:
         original = f"{Path(new).stem}{Path(record.original).suffix}"
-        _send(change, names.inside(folder.originals, record.original), there.originals / original, copy=copy)
+        send(names.inside(folder.originals, record.original), there.originals / original)
         record = replace(record, original=original)
     if record:
         change.write_json(there.record(new), record.as_dict())
@@ -131,19 +156,12 @@ def transfer(
         (path, target),
     ):
         if source.is_file():
-            _send(change, source, place, copy=copy or (source.suffix == ".txt" and shares_caption(path)))
+            shared = source.suffix == ".txt" and shares_caption(path)
+            (change.copy if shared else send)(source, place)
 
 
-def _send(change: Transaction, source: Path, target: Path, *, copy: bool) -> None:
-    if copy:
-        staged = change.stage()
-        shutil.copyfile(source, staged)
-        change.put(staged, target)
-    else:
-        change.move(source, target)
-
-
-def shares_caption(path: Path) -> bool:
-    """Whether another picture beside this one has the same name but for the ending, and so the same caption."""
+def shares_caption(path: Path, but: Container[Path] = ()) -> bool:
+    """Whether another picture beside this one has the same name but for the ending, and so the same caption; those in
+    `but` don't count."""
     beside = path.parent.glob(f"{glob.escape(path.stem)}.*")
-    return any(other != path and other.suffix.lower() in SUFFIXES for other in beside)
+    return any(other != path and other.suffix.lower() in SUFFIXES and other not in but for other in beside)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..errors import IsengardError
 from ..media.captions import read_caption
@@ -24,9 +25,10 @@ from .photo_files import (
     Key,
     by_character,
     existing,
-    move_with_caption,
+    move_with_captions,
     put_working,
     record_of,
+    stamps_of,
     stems,
     stems_of,
     transfer,
@@ -71,15 +73,15 @@ def add(library: Library, slug: str, sources: Iterable[Source]) -> Iterator[Adde
     Ending the iteration ends the work; what was yielded is there for good. Sources are copied. Raises CHARACTER_MISSING
     before the first, and DISK_FULL or FOLDER_NOT_WRITABLE in between; what is wrong with a photo is in its `Added`.
     """
-    library.folder(slug)
-    known = _Known(library.folder(slug))
+    known = _known(library, library.folder(slug))
     pending: deque[tuple[Source, Future[Added]]] = deque()
-    feed = iter(sources)
+    feed, last = iter(sources), None
     with ThreadPoolExecutor(library.workers.count, thread_name_prefix="photos") as pool:
         try:
             while True:
                 while len(pending) < 2 * library.workers.count and (source := next(feed, None)) is not None:
-                    pending.append((source, pool.submit(_add_one, library, slug, source, known)))
+                    last = pool.submit(_add_one, library, slug, source, known, last)
+                    pending.append((source, last))
                 if not pending:
                     return
                 yield pending.popleft()[1].result()
@@ -97,25 +99,23 @@ def folder_sources(folder: Path) -> list[Source]:
 
 
 def set_rejected(library: Library, keys: Iterable[Key], rejected: bool) -> list[Key]:
-    """Puts photos aside, or takes them back. Returns those that moved. Raises PHOTO_MISSING."""
+    """Puts photos aside, or takes them back. Returns those that moved. Raises PHOTO_MISSING, LIBRARY_CONFLICT."""
     groups = by_character(keys)
     moved = []
     with library.changing(*groups) as change:
         for slug, files in groups.items():
             folder = library.folder(slug)
-            for file in files:
-                path = existing(folder, file)
-                target = folder.image(file, rejected=rejected)
-                if path.parent != target.parent:
-                    move_with_caption(change, path, target)
-                    moved.append((slug, file))
+            targets = {existing(folder, file): folder.image(file, rejected=rejected) for file in files}
+            targets = {path: target for path, target in targets.items() if path.parent != target.parent}
+            move_with_captions(change, targets)
+            moved += [(slug, path.name) for path in targets]
     return moved
 
 
 def edit(library: Library, slug: str, file: str, wanted: Edit) -> None:
     """Makes the working image again from the original with another crop and turn.
 
-    Raises EDIT_INVALID, PHOTO_MISSING, PHOTO_NEW.
+    Raises EDIT_INVALID, PHOTO_MISSING; PHOTO_NEW for one that was changed by hand and is not taken in yet.
     """
     wanted = wanted.checked()
     record = record_of(library.folder(slug), file)
@@ -175,35 +175,55 @@ def thumbnail(library: Library, slug: str, file: str) -> bytes:
 
 
 class _Known:
-    """Hashes of the bytes that a character has already, while a batch is added."""
+    """Hashes of the bytes that a character has, for all who add to it in this process; what they say is looked up."""
 
-    def __init__(self, folder: CharacterFolder) -> None:
+    def __init__(self) -> None:
         self._files: dict[str, str] = {}
-        if not folder.records.is_dir():
-            return
-        for path in folder.records.glob("*.json"):
-            file = path.name.removesuffix(".json")
-            try:
-                record = read_record(folder, file)
-            except IsengardError:
-                continue  # the index reports it
-            if record and record.sha256:
-                self._files[record.sha256] = file
+        self._stamps: dict[str, tuple[int, int]] = {}
+        """Sizes and times of the records that were read."""
+
+    def refresh(self, folder: CharacterFolder) -> None:
+        """Reads the records that are new or have changed."""
+        for name, stamp in stamps_of(folder.records).items():
+            if self._stamps.get(name) != stamp:
+                self._stamps[name] = stamp
+                file = name.removesuffix(".json")
+                self._files[_hash_of(folder, file)] = file
 
     def claim(self, folder: CharacterFolder, sha256: str, file: str) -> str:
         """The photo that has these bytes; empty if it is `file` from now on. The library's lock is held."""
         owner = self._files.get(sha256, "")
-        if owner and folder.find_image(owner):
+        if owner and folder.find_image(owner) and _hash_of(folder, owner) == sha256:
             return owner
         self._files[sha256] = file
         return ""
 
 
-def _add_one(library: Library, slug: str, source: Source, known: _Known) -> Added:
+_KNOWN: WeakKeyDictionary[Library, dict[str, _Known]] = WeakKeyDictionary()
+"""By library and character."""
+
+
+def _known(library: Library, folder: CharacterFolder) -> _Known:
+    known = _KNOWN.setdefault(library, {}).setdefault(folder.slug, _Known())
+    known.refresh(folder)
+    return known
+
+
+def _hash_of(folder: CharacterFolder, file: str) -> str:
+    try:
+        record = read_record(folder, file)
+    except IsengardError:
+        return ""  # the index reports it
+    return record.sha256 if record else ""
+
+
+def _add_one(library: Library, slug: str, source: Source, known: _Known, before: Future[Added] | None) -> Added:
+    """Looks at a photo at once, takes it in after the one `before` it: of two with the same bytes the first stays."""
     try:
         refuse_raw(source.shown)
         caption, caption_note = _caption_of(source)
         with library.workers.take(source.path, keep_original=True) as (found, out):
+            wait([before] if before else [])
             added = _commit(library, slug, source, caption, found, out, known)
         return replace(added, note=" ".join(filter(None, (added.note, caption_note))))
     except IsengardError as problem:
@@ -254,6 +274,8 @@ def _render(library: Library, slug: str, file: str, old: Record, new: Record) ->
     with looked_at as (found, out), library.changing(slug) as change:
         if record_of(folder, file) != old:
             raise IsengardError("LIBRARY_CONFLICT", f"{file} was changed meanwhile.")
+        if not old.is_of(existing(folder, file)):  # it would be made again without what somebody painted
+            raise IsengardError("PHOTO_NEW", f"{file} was changed by hand and is not taken in yet.")
         if not old.original:  # what was given is about to be replaced
             kept = names.unique(path.stem, stems_of(folder.originals)) + path.suffix
             change.put(out / "original", folder.originals / kept)

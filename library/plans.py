@@ -1,4 +1,4 @@
-"""What a training of a character would take, and what stands in its way, each with its repair; nothing is written."""
+"""What a training of a character would take, and what stands in its way, each with its repair; no job is made."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import settings
 from ..errors import IsengardError
+from ..files import told_plainly
 from ..trainer.job import TrainingConfig
 from ..trainer.plan import Outlook, look_ahead
 from ..trainer.presets import preset_config
@@ -57,16 +58,22 @@ class Plan:
 
 
 def make_plan(library: Library, wish: Wish) -> Plan:
-    """Looks at everything. Raises only CHARACTER_MISSING, NAME_INVALID and CHARACTER_CORRUPT."""
+    """Looks at everything. Raises only CHARACTER_MISSING, NAME_INVALID, CHARACTER_CORRUPT and FOLDER_NOT_WRITABLE."""
     character = characters.get(library, wish.character)
-    library.jobs.mkdir(parents=True, exist_ok=True)
     images = library.folder(wish.character).images
-    images.mkdir(exist_ok=True)
-    outlook = look_ahead(
-        images, lambda photos: config_for(character, wish, photos), library.jobs, encoders=wish.encoders
-    )
+    for folder in (library.jobs, images):  # both are looked into
+        with told_plainly(folder / "x"):
+            folder.mkdir(parents=True, exist_ok=True)
     cards = machine.gpus()
     free = max((card.memory_free for card in cards), default=machine.memory()[0])
+    outlook = look_ahead(
+        images,
+        lambda photos: config_for(character, wish, photos),
+        library.jobs,
+        encoders=wish.encoders,
+        device_free=free if cards else None,
+        on_gpu=bool(cards),
+    )
     obstacles, cautions = list(outlook.obstacles), []
     if outlook.memory and outlook.config:
         cautions = list(_cautions(outlook, outlook.config, bool(cards), free))

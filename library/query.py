@@ -6,17 +6,16 @@ import base64
 import functools
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from ..errors import IsengardError
-from . import index
+from . import index, names
+from .damaged import asked_again
 from .listed import Listed, Photo
 from .store import Library
 
-_Given = ParamSpec("_Given")
-_Answer = TypeVar("_Answer")
 SORTS = {
     "added": "added",
     "taken": "taken",
@@ -69,6 +68,9 @@ class Query:
         problems += [f"states must be among {', '.join(STATES)}, got {s!r}." for s in self.states if s not in STATES]
         if not 1 <= self.limit <= MOST:
             problems.append(f"limit must be 1–{MOST}, got {self.limit}.")
+        for value in vars(self).values():
+            if not names.is_text("".join(value) if isinstance(value, tuple) else str(value)):
+                problems.append(f"{value!r} is no text.")
         if problems:
             raise IsengardError("QUERY_INVALID", " ".join(problems), problems=problems)
 
@@ -88,19 +90,6 @@ class Page:
     def photos(self) -> tuple[Photo, ...]:
         """What is listed, as objects."""
         return tuple(line.photo for line in self.listed)
-
-
-def asked_again(ask: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
-    """A damaged index is made anew once, and the question asked again."""
-
-    @functools.wraps(ask)
-    def answer(*args: _Given.args, **values: _Given.kwargs) -> _Answer:
-        try:
-            return ask(*args, **values)
-        except index.IndexDamagedError:
-            return ask(*args, **values)
-
-    return answer
 
 
 @asked_again

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
 from ..files import read_json
 from .folders import CharacterFolder
+from .names import is_text
 
 FORMAT = 1
 """Version of a record; a reader refuses a newer one."""
@@ -88,6 +91,16 @@ class Record:
         values = {**asdict(self), "edit": self.edit.as_dict(), "history": [edit.as_dict() for edit in self.history]}
         return {**values, "kept": list(self.kept)}
 
+    def is_of(self, working: Path) -> bool:
+        """Whether the working image is still the one that we left; not if it is gone or another program holds it."""
+        try:
+            found = working.stat()
+            if (found.st_size, found.st_mtime_ns) == (self.size, self.mtime):
+                return True
+            return hashlib.sha256(working.read_bytes()).hexdigest() == self.working
+        except OSError:
+            return False
+
     def edited(self, edit: Edit) -> Record:
         """With another edit; the present one can be undone."""
         return replace(self, edit=edit, history=(*self.history, self.edit)[-MAX_HISTORY:])
@@ -140,7 +153,7 @@ def _is_plain(source: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    return isinstance(value, str) and is_text(value)
 
 
 def _edit(found: Any) -> Edit:

@@ -22,6 +22,8 @@ _SECRETS = (
     ),
 )
 HIDDEN = "[removed]"
+_ADDRESSES = ("/isengard/openapi.json",)
+"""What looks like a path and is an address of ours, which hints name."""
 
 
 class Redaction:
@@ -34,7 +36,8 @@ class Redaction:
         with suppress(RuntimeError):
             named.append((str(Path.home()), "~"))
         named.append((tempfile.gettempdir(), "<temp>"))
-        self._named = sorted({pair for pair in named if len(pair[0]) > 1}, key=lambda pair: -len(pair[0]))
+        known = sorted({pair for pair in named if len(pair[0]) > 1}, key=lambda pair: -len(pair[0]))
+        self._named = [(_folder(place), name) for place, name in known]
         self._secrets = tuple(secret for secret in secrets if len(secret) >= 8)
         self._user = _user()
 
@@ -45,7 +48,7 @@ class Redaction:
         for pattern in _SECRETS:
             text = pattern.sub(_hide, text)
         for folder, name in self._named:
-            text = re.sub(rf"(?<![\w/]){re.escape(folder)}([\\/]|(?![\w-]|\.\w))", partial(_joined, name), text)
+            text = folder.sub(partial(_joined, name), text)
         text = _WINDOWS.sub(lambda match: "…/" + re.split(r"[\\/]+", match[0])[-1], text)
         text = _UNIX.sub(_last_part, text)
         if self._user is not None:
@@ -69,6 +72,13 @@ class Redaction:
         return self.values(value)
 
 
+def _folder(path: str) -> re.Pattern[str]:
+    """Finds a folder, and what divides it from the rest. On Windows case says nothing; backslashes may be doubled."""
+    windows = "\\" in path
+    written = r"[\\/]+".join(map(re.escape, re.split(r"[\\/]+", path))) if windows else re.escape(path)
+    return re.compile(rf"(?<![\w/]){written}([\\/]+|(?![\w-]|\.\w))", re.IGNORECASE if windows else 0)
+
+
 def _joined(name: str, match: re.Match[str]) -> str:
     sign = match[1]
     if name:
@@ -83,7 +93,7 @@ def _hide(match: re.Match[str]) -> str:
 def _last_part(match: re.Match[str]) -> str:
     path = match[0]
     parts = [part for part in path.split("/") if part]
-    if len(parts) < 2:
+    if len(parts) < 2 or path in _ADDRESSES:
         return path
     return f"…/{parts[-1]}"
 

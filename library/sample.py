@@ -5,6 +5,8 @@ Cheap to import: ComfyUI's lists name her.
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import IsengardError
@@ -15,24 +17,42 @@ if TYPE_CHECKING:
 
 SLUG = "ada"
 NAME, TRIGGER, CLASS_WORD = "Ada", "ohwx", "woman"
+_TURN = threading.Lock()
+"""She is made once, however many ask at the same time."""
 
 
 def add_sample(library: Library) -> Character:
-    """The bundled character, made of her photos if the library has none of that name yet.
+    """The character called `ada`: the bundled one, made if there is none of that id yet; somebody else's Ada is left as
+    she is. Raises what adding photos raises."""
+    from . import characters
 
-    Somebody else's Ada is left as she is. Raises what adding photos raises.
-    """
+    with _TURN:
+        try:
+            return characters.get(library, SLUG)
+        except IsengardError as problem:
+            if problem.code != "CHARACTER_MISSING":
+                raise
+        return _made(library)
+
+
+def the_sample(library: Library) -> tuple[Character, bool]:
+    """The bundled character whatever her id is, and whether she was made just now. Raises what adding photos raises."""
+    from . import characters
+
+    with _TURN:
+        known = next((found for found in characters.list_all(library)[0] if found.sample), None)
+        return (known, False) if known is not None else (_made(library), True)
+
+
+def _made(library: Library) -> Character:
     from ..trainer.mini import CHARACTER_DIR
     from . import characters
     from .datasets import import_folder
 
-    try:
-        return characters.get(library, SLUG)
-    except IsengardError as problem:
-        if problem.code != "CHARACTER_MISSING":
-            raise
     made = import_folder(library, CHARACTER_DIR, name=NAME).character
-    changes = {"class_word": CLASS_WORD, "family": "mini"}
-    if TRIGGER not in characters.trigger_words(library):
-        changes["trigger_word"] = TRIGGER
-    return characters.update(library, made.id, changes)
+    free = TRIGGER not in characters.trigger_words(library)
+    with library.changing(made.id) as change:
+        ada = replace(made, class_word=CLASS_WORD, family="mini", sample=True)
+        ada = replace(ada, trigger_word=TRIGGER) if free else ada
+        change.write_json(library.folder(made.id).file, ada.as_dict())
+    return characters.get(library, made.id)

@@ -20,6 +20,8 @@ from ..errors import IsengardError
 from ..files import read_json, told_plainly, write_json
 
 _ELSEWHERE = ".elsewhere.json"
+_OURS = (".tmp", ".safetensors")
+"""Endings of what may be removed elsewhere."""
 _OLD_SECONDS = 3600.0
 """What has no lock beside it counts as forgotten after this time."""
 
@@ -32,9 +34,13 @@ class Workspace:
         self._elsewhere: list[str] = []
 
     def answer_for(self, path: Path) -> None:
-        """Notes a file or folder elsewhere that is to go, too, if this process dies. Call it before `path` is made."""
+        """Notes a file or folder elsewhere that is to go, too, if this process dies. Call it before `path` is made.
+
+        It must be called like what is half made (.tmp) or like weights: nothing else is removed.
+        """
+        assert path.name.endswith(_OURS), path
         self._elsewhere.append(str(path.absolute()))
-        write_json(self.path / _ELSEWHERE, self._elsewhere)
+        write_json(self.path / _ELSEWHERE, {"folder": self.path.stat().st_ino, "paths": self._elsewhere})
 
 
 @contextmanager
@@ -114,8 +120,11 @@ def _is_forgotten(path: Path) -> bool:
 
 
 def _elsewhere(path: Path) -> list[Path]:
+    """What a workspace answers for. One that was copied answers for nothing: a library may come from a stranger."""
     try:
         found = read_json(path / _ELSEWHERE)
-    except (IsengardError, OSError):
+        if found["folder"] != path.stat().st_ino:
+            return []
+        return [Path(item) for item in found["paths"] if item.endswith(_OURS)]
+    except (IsengardError, OSError, KeyError, TypeError, AttributeError):
         return []
-    return [Path(item) for item in found if isinstance(item, str)] if isinstance(found, list) else []

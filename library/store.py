@@ -9,12 +9,15 @@
                                records/<name>.jpg.json         where a photo comes from, its crop, what was decided
                                loras/<id>.json                 the LoRAs that were trained of this character
                                .cache/                         thumbnails and measurements: can be made again
+         loras/                trained weights, unless the settings name another folder for them
          trash/<id>/           what was deleted, with what is needed to put it back
          undo/<id>.json        captions before they were changed in bulk
          jobs/<id>/            job folders
          gallery/<yyyy-mm>/    pictures that were made, see gallery.py;  guides/  what they were steered by
-         generations/          what is being made
+         generations/          what is being made;  captioning/<id>.json  runs of a captioner
          index.sqlite          makes lists quick; can be deleted, as can gallery.sqlite
+         backups/              records as they were before an upgrade, see upgrades.py
+         settings.json         what a person has set, see settings.py;  models/  small models that look at photos
          .journal/  .lock      see journal.py;  .scratch/  photos that are being looked at
 ```
 """
@@ -31,7 +34,7 @@ import filelock
 
 from ..errors import IsengardError
 from ..files import read_json, told_plainly, write_json
-from . import names, scratch
+from . import names, scratch, upgrades
 from .folders import CharacterFolder
 from .journal import Transaction, recover
 from .workers import PhotoWorkers
@@ -71,17 +74,20 @@ class Library:
         """Small models that look at photos; see report/faces.py."""
         self.scratch = root / ".scratch"
         self.workers = PhotoWorkers(self.models, self.scratch)
+        self.jobs_seen: dict[str, object] = {}
+        """What finished.py remembers of jobs that it has looked at."""
         self._journal = root / ".journal"
         self._lock = filelock.FileLock(root / ".lock", thread_local=False)
         self._thread = threading.RLock()
+        self._changing = False
         self._listeners: list[Listener] = []
 
     @classmethod
     def open(cls, root: Path, *, loras: Path | None = None) -> Library:
         """Opens the library in the folder `root`, makes it if there is none, and finishes what was interrupted.
 
-        A folder that can't be written to is opened for reading, if a library is there. Raises FOLDER_NOT_WRITABLE,
-        LIBRARY_CORRUPT, LIBRARY_NEWER.
+        A folder that can't be written to is opened for reading, if a library is there. One of an older version is
+        upgraded, after a backup. Raises FOLDER_NOT_WRITABLE, LIBRARY_CORRUPT, LIBRARY_NEWER, LIBRARY_BUSY, DISK_FULL.
         """
         library = cls(root.expanduser().absolute(), loras)
         marker = library.root / "library.json"
@@ -98,16 +104,35 @@ class Library:
             raise IsengardError(
                 "LIBRARY_NEWER", f"The library in {root} has format {version}; this version reads up to {FORMAT}."
             )
+        library._refuse_links()
         library.tidy_up()
+        if version < FORMAT:
+            with library._locked():
+                upgrades.bring_up(library.root, FORMAT)
         return library
+
+    def _refuse_links(self) -> None:
+        """Raises LIBRARY_CORRUPT where a folder leads elsewhere in which things are cleared away or put into place.
+
+        Renaming works on one disk only, and a library from a stranger must not reach what is ours.
+        """
+        real = self.root.resolve()
+        for place in (self._journal, self.scratch, self.characters, self.trash, self.undo):
+            if place.resolve().parent != real:
+                raise IsengardError(
+                    "LIBRARY_CORRUPT",
+                    f"{place} is a link. The parts of a library lie in one folder.",
+                    hint="Move the whole library to where there is room, or put the folder itself there.",
+                )
 
     def tidy_up(self) -> None:
         """Finishes what was interrupted, and clears away what processes left that are gone, as far as possible."""
         left = scratch.forgotten(self.scratch)
         if left or self._unfinished():
             with suppress(IsengardError), self._locked():
-                recover(self.root, self._journal)
-                scratch.clear(left, self.has_lora)
+                if not self._changing:
+                    recover(self.root, self._journal)
+                    scratch.clear(left, self.has_lora)
 
     def close(self) -> None:
         """Ends the processes that look at photos; they start again when they are needed."""
@@ -128,6 +153,14 @@ class Library:
         except FileNotFoundError:
             return []
 
+    def taken(self) -> set[str]:
+        """Names in the characters' folder, folded: what a new one can't be called. Links and files count, too: what is
+        written through a link lands elsewhere."""
+        try:
+            return {names.folded(name) for name in os.listdir(self.characters)}  # noqa: PTH208 (names are all we need)
+        except FileNotFoundError:
+            return set()
+
     def has_lora(self, weights: Path) -> bool:
         """Whether a file in the LoRA folder belongs to a character."""
         return any(record.stem == weights.stem for record in self.characters.glob("*/loras/*.json"))
@@ -139,13 +172,16 @@ class Library:
         `slugs` are the characters that change; listeners are told of them. Raises LIBRARY_BUSY.
         """
         with self._locked():
+            assert not self._changing, "a change within a change would clear away what the outer one has put aside"
             if self._unfinished():
                 recover(self.root, self._journal)
             transaction = Transaction(self.root, self._journal)
+            self._changing = True
             try:
                 yield transaction
                 transaction.commit()
             finally:
+                self._changing = False
                 transaction.abandon()
         self.tell(slugs)
 

@@ -5,6 +5,7 @@ An entry is a folder `trash/<id>/` with `entry.json` and the deleted files under
 
 from __future__ import annotations
 
+import filecmp
 import os
 import secrets
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import IsengardError
-from ..files import read_json
+from ..files import read_json, told_plainly, written_aside
 from . import names
 from .characters import get, now
 from .folders import CharacterFolder
@@ -26,10 +27,8 @@ from .store import Library
 
 FORMAT = 1
 """Version of entry.json; a reader refuses a newer one."""
-
-
 ELSEWHERE = "elsewhere"
-"""Folder of an entry for files that were outside the library: LoRAs in ComfyUI's folder."""
+"""Folder of an entry for files that were in the LoRA folder where that is outside the library, as ComfyUI's is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,22 +99,27 @@ def entries(library: Library) -> list[Entry]:
 def restore(library: Library, entry_id: str) -> Entry:
     """Puts an entry back. Where its place is taken it gets a new name; the result says where it went.
 
-    Raises TRASH_MISSING; CHARACTER_MISSING if photos are restored whose character is gone.
+    Raises TRASH_MISSING; CHARACTER_MISSING if something of a character is restored that is gone; PHOTO_MISSING if of
+    none of the photos enough is left; LIBRARY_CONFLICT.
     """
     entry = _read(_folder(library, entry_id))
     if entry.kind == "character":
-        return _restore_character(library, entry)
-    if entry.kind == "photos":
-        return _restore_photos(library, entry)
-    return _restore_files(library, entry)
+        restored = _restore_character(library, entry)
+    elif entry.kind == "photos":
+        restored = _restore_photos(library, entry)
+    else:
+        restored = _restore_files(library, entry)
+    shutil.rmtree(library.trash / entry.id, ignore_errors=True)
+    return restored
 
 
 def empty(library: Library, entry_ids: Iterable[str] | None = None) -> int:
     """Deletes entries for good, all without `entry_ids`. Returns how many. Raises TRASH_MISSING."""
     folders = list(_folders(library)) if entry_ids is None else [_folder(library, name) for name in entry_ids]
     for folder in folders:
-        with library.changing():
-            shutil.rmtree(folder)
+        with library.changing(), told_plainly(folder / "entry.json"):
+            if folder.is_dir():  # else somebody restored it meanwhile
+                shutil.rmtree(folder)
     return len(folders)
 
 
@@ -136,12 +140,11 @@ def new_entry(kind: str, label: str, character: str = "") -> Entry:
 
 
 def _restore_character(library: Library, entry: Entry) -> Entry:
-    there = _folder(library, entry.id)
     with library.changing() as change:
-        slug = names.unique(entry.character, {names.folded(name) for name in library.slugs()})
+        there = _folder(library, entry.id)
+        slug = names.unique(entry.character, library.taken())
         change.move(there / "characters" / entry.character, library.characters / slug)
         change.remove(there / "entry.json")
-    shutil.rmtree(there, ignore_errors=True)
     library.tell((slug,))
     return replace(entry, character=slug)
 
@@ -155,10 +158,11 @@ def _restore_photos(library: Library, entry: Entry) -> Entry:
         made = {file: stack.enter_context(_made_again(library, old, record, file)) for file, record in lost.items()}
         change = stack.enter_context(library.changing(entry.character))
         folder = library.folder(entry.character)
+        _folder(library, entry.id)
         taken = stems(folder)
         for file in entry.photos:
             path = old.find_image(file)
-            if path is None and file not in lost:
+            if path is None and file not in made:
                 continue
             stem = names.unique(Path(file).stem, taken)
             taken.add(names.folded(stem))
@@ -167,8 +171,9 @@ def _restore_photos(library: Library, entry: Entry) -> Entry:
             if path is None:
                 change.put(made[file][1] / "working", folder.images / new)
             restored.append(new)
+        if not restored:
+            raise IsengardError("PHOTO_MISSING", f"Of {names.shown(entry.label)} neither picture nor original is left.")
         change.remove(there / "entry.json")
-    shutil.rmtree(there, ignore_errors=True)
     return replace(entry, photos=tuple(restored))
 
 
@@ -186,13 +191,29 @@ def _made_again(
 
 
 def _restore_files(library: Library, entry: Entry) -> Entry:
-    there = _folder(library, entry.id)
     with library.changing(*([entry.character] if entry.character else [])) as change:
+        there = _folder(library, entry.id)
         for name in entry.files:
-            change.move(_inside(there, name), _inside(library.root, name))
+            target = _inside(library.root, name)
+            if target.is_relative_to(library.characters):
+                library.folder(next(iter(target.relative_to(library.characters).parts), ""))
+            change.move(_inside(there, name), target)
+        for path in sorted((there / ELSEWHERE).glob("*")):
+            _put_elsewhere(path, library.loras / path.name)
         change.remove(there / "entry.json")
-    shutil.rmtree(there, ignore_errors=True)
     return entry
+
+
+def _put_elsewhere(path: Path, target: Path) -> None:
+    """Copies a file back to where it was outside the library. What lies there without its record harms nobody."""
+    if target.exists():
+        if filecmp.cmp(path, target, shallow=False):
+            return
+        raise IsengardError("LIBRARY_CONFLICT", f"{target} is there already.")
+    with told_plainly(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with written_aside(target) as aside:
+        shutil.copyfile(path, aside)
 
 
 def _folders(library: Library) -> Iterator[Path]:
@@ -220,8 +241,12 @@ def _read(folder: Path) -> Entry:
         values |= {"id": folder.name, "photos": tuple(found.get("photos", ())), "files": tuple(found.get("files", ()))}
         if values.get("format", FORMAT) > FORMAT:
             raise IsengardError("LIBRARY_NEWER", f"{path} was written by a newer version of Isengard.")
-        return Entry(**values)
-    except (AttributeError, TypeError, FileNotFoundError) as problem:
+        entry = Entry(**values)
+        texts = (entry.kind, entry.label, entry.deleted, entry.character, *entry.photos, *entry.files)
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("a value has the wrong type")
+        return entry
+    except (AttributeError, TypeError, ValueError, FileNotFoundError) as problem:
         raise IsengardError("LIBRARY_CORRUPT", f"{path} can't be used: {problem}.") from problem
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from .captions.words import words_of
+from .levels import LEVELS, REJECT, WARN
 
 LONGEST = 40
 """Characters from which a trigger word is refused."""
@@ -38,7 +39,7 @@ class Problem:
 
     code: str
     level: str
-    """error: it can't be used; warning: it can, and will probably work worse."""
+    """reject: it can't be used; warn: it can, and will probably work worse."""
     message: str
 
 
@@ -66,62 +67,62 @@ def check(trigger: str, *, taken: Mapping[str, str], class_word: str = "") -> li
     """
     trigger = unicodedata.normalize("NFC", trigger.strip())
     if not trigger:
-        return [Problem("EMPTY", "error", "A character needs a trigger word: one that means nothing yet.")]
+        return [Problem("empty", REJECT, "A character needs a trigger word: one that means nothing yet.")]
     found = [*_unusable(trigger, class_word), *_taken(trigger, taken)]
-    return sorted(found or _meaningful(trigger), key=lambda problem: problem.level)
+    return sorted(found or _meaningful(trigger), key=lambda problem: LEVELS.index(problem.level))
 
 
 def _unusable(trigger: str, class_word: str) -> Iterator[Problem]:
     if any(sign.isspace() for sign in trigger):
-        yield Problem("SPACE", "error", f"“{trigger}” has a space in it. A trigger word is one word.")
+        yield Problem("space", REJECT, f"“{trigger}” has a space in it. A trigger word is one word.")
     if signs := [sign for sign in ",{}，、،" if sign in trigger]:
-        yield Problem("PUNCTUATION", "error", f"“{trigger}” has {' '.join(signs)} in it, which divides captions.")
+        yield Problem("punctuation", REJECT, f"“{trigger}” has {' '.join(signs)} in it, which divides captions.")
     elif not any(sign.isalnum() for sign in trigger):
-        yield Problem("PUNCTUATION", "error", f"“{trigger}” has no letter in it.")
+        yield Problem("punctuation", REJECT, f"“{trigger}” has no letter in it.")
     elif signs := sorted(_PROMPT_SIGNS & set(trigger)):
         message = f"“{trigger}” has {' '.join(signs)} in it, which can mean something else in prompts: use letters."
-        yield Problem("PROMPT_SIGN", "warning", message)
+        yield Problem("prompt_sign", WARN, message)
     if not trigger.isprintable():
-        yield Problem("UNPRINTABLE", "error", "The trigger word has signs in it that can't be seen.")
+        yield Problem("unprintable", REJECT, "The trigger word has signs in it that can't be seen.")
     if len(trigger) > LONGEST:
         yield Problem(
-            "TOO_LONG", "error", f"The trigger word has {len(trigger)} characters; at most {LONGEST} are taken."
+            "too_long", REJECT, f"The trigger word has {len(trigger)} characters; at most {LONGEST} are taken."
         )
     elif len(trigger) > _LONG:
         message = f"“{trigger}” is long: it takes many tokens of every caption. 4 to 6 letters are enough."
-        yield Problem("LONG", "warning", message)
+        yield Problem("long", WARN, message)
     if _key(trigger) == _key(class_word):
         message = f"“{trigger}” is the class word: every {class_word} would turn into this character."
-        yield Problem("CLASS_WORD", "error", message)
+        yield Problem("class_word", REJECT, message)
 
 
 def _taken(trigger: str, taken: Mapping[str, str]) -> Iterator[Problem]:
     for word, name in taken.items():
         if unicodedata.normalize("NFC", word.strip()) == trigger:
-            yield Problem("TAKEN", "error", f"“{trigger}” is the trigger word of {name}.")
+            yield Problem("taken", REJECT, f"“{trigger}” is the trigger word of {name}.")
         elif _key(word) == _key(trigger):
             message = (
                 f"“{trigger}” differs from “{word}”, the trigger word of {name}, only in case: models hardly see that."
             )
-            yield Problem("TAKEN", "error", message)
+            yield Problem("taken", REJECT, message)
 
 
 def _meaningful(trigger: str) -> Iterator[Problem]:
     word = _key(trigger)
     if len(trigger) < _SHORT:
-        yield Problem("SHORT", "warning", f"“{trigger}” is so short that it turns up in other words' tokens.")
+        yield Problem("short", WARN, f"“{trigger}” is so short that it turns up in other words' tokens.")
     if word.isdigit():
-        yield Problem("NUMBER", "warning", f"“{trigger}” is a number, which means something to the model.")
+        yield Problem("number", WARN, f"“{trigger}” is a number, which means something to the model.")
     elif word in words_of("first_names"):
-        yield Problem("NAME", "warning", f"“{trigger}” is a name: the model has faces for it, which mix with this one.")
+        yield Problem("name", WARN, f"“{trigger}” is a name: the model has faces for it, which mix with this one.")
     elif word in _CODES or any(form in words_of("common_words") for form in _base_forms(word)):
         message = (
             f"“{trigger}” is a word that the model knows: it mixes into the likeness. Take one that means nothing."
         )
-        yield Problem("WORD", "warning", message)
+        yield Problem("word", WARN, message)
     elif not word.isascii():
         message = f"“{trigger}” has letters beyond a–z: text encoders take some of them for unknown signs."
-        yield Problem("NOT_LATIN", "warning", message)
+        yield Problem("not_latin", WARN, message)
 
 
 def _base_forms(word: str) -> Iterator[str]:

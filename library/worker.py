@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -130,8 +131,8 @@ def _packed(picture: Image.Image, ending: str) -> bytes:
 def main(_argv: list[str]) -> int:
     """Serves tasks until standard input closes."""
     finders: dict[str, FaceFinder] = {}
-    answers = sys.stdout
-    sys.stdout = sys.stderr  # whatever a decoder prints is no answer
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)  # whatever a decoder prints is no answer, and it may be written in C
     for line in sys.stdin:
         task = json.loads(line)
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -73,15 +72,6 @@ class PhotoWorkers:
                 answer = self._ask(task)
             yield _result(answer, source), desk.path
 
-    def borrow_from(self, others: PhotoWorkers) -> None:
-        """Takes over the idle processes of others: when one library is closed and another opened."""
-        with others._guard, self._guard:
-            self._free, others._free = [*self._free, *others._free], []
-
-    def give_back_to(self, others: PhotoWorkers) -> None:
-        """Hands the idle processes over."""
-        others.borrow_from(self)
-
     def close(self) -> None:
         """Ends the processes."""
         with self._guard:
@@ -135,12 +125,13 @@ class _Worker:
     def __init__(self) -> None:
         self.used = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, str(settings.PACK), "_photos"],
+            [*settings.python(), str(settings.PACK), "_photos"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
             env={**settings.child_environment(), "OMP_NUM_THREADS": "1"},
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
 
     def alive(self) -> bool:

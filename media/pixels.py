@@ -87,9 +87,9 @@ def decode(
     """
     name = shown_name(path)
     readers = _readers(data, name)
-    if data[12:16] == b"IHDR":  # Pillow looks at a PNG's size only after a good part of the file
-        _check_size(struct.unpack(">II", data[16:24]), name)
     try:
+        if data[12:16] == b"IHDR":  # Pillow looks at a PNG's size only after a good part of the file
+            _check_size(struct.unpack(">II", data[16:24]), name)
         with _strict_decoding(), Image.open(io.BytesIO(data), formats=readers) as image:
             _check_size(image.size, name)
             if enough_for:

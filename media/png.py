@@ -34,7 +34,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         with Image.open(path, formats=["PNG"]) as image:
             values = json.loads(str(image.info.get(KEY, ""))[:_LONGEST])
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
+    except (OSError, ValueError, SyntaxError, RecursionError, Image.DecompressionBombError) as problem:
         raise IsengardError("PICTURE_CORRUPT", f"{path.name} does not say how it was made.") from problem
     if not isinstance(values, dict):
         raise IsengardError("PICTURE_CORRUPT", f"{path.name} does not say what it was made with.")

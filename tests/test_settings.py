@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from isengard import settings
+from isengard.errors import IsengardError
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def test_settings_that_can_not_be_read_are_an_error(in_comfyui: ModuleType) -> N
     file.parent.mkdir(parents=True)
     for text in ("{", "[]", '"text"'):
         file.write_text(text, encoding="utf-8")
-        with pytest.raises(ValueError, match=r"settings\.json can't be read"):
+        with pytest.raises(IsengardError, match=r"SETTINGS_INVALID: .*settings\.json can't be read"):
             settings.lora_folder()
 
 
@@ -77,3 +80,16 @@ def test_elsewhere_loras_stay_in_the_library(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("VOLUME_ROOT", str(tmp_path))
     assert not settings.in_comfyui()
     assert settings.lora_folder() is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("ISENGARD_MODE", "fast"), ("ISENGARD_PORT", "http")])
+def test_what_can_not_be_meant_is_told_by_every_command(name: str, value: str, tmp_path: Path) -> None:
+    """With the name and the value, and no traceback."""
+    for command in [["serve"]] if name == "ISENGARD_PORT" else [["serve"], ["train"], ["generate"]]:
+        done = subprocess.run(
+            [sys.executable, str(settings.PACK), *command],
+            env={**os.environ, "VOLUME_ROOT": str(tmp_path), name: value},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert f"SETTINGS_INVALID: {name} must be" in done.stderr, command
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), command

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ...media.captions import MAX_LENGTH
+from ..levels import INFO, LEVELS, REJECT, WARN
 from .edits import AddClassWord, KeepFirstTrigger, Operation, PlaceTrigger, RemoveTag, Replace
 from .text import clean, key, mentions, pieces
 from .tokens import CLIP_LENGTH, T5_LENGTH, estimate
 from .traits import Trait, common_traits
 
-LEVELS = ("error", "warning", "note")
-"""error: training refuses it; warning: the likeness suffers; note: worth knowing."""
 _PLACEHOLDER = re.compile(r"\{trigger\}|\[trigger\]", re.IGNORECASE)
 _READ = 0.5
 """Share of letters that the text encoder must know for a caption to count as readable to it."""
@@ -92,8 +91,8 @@ def lint(captions: Mapping[str, str], *, trigger: str, class_word: str) -> Capti
 def _empty(captions: Mapping[str, str]) -> Iterator[Finding]:
     if photos := tuple(photo for photo, text in captions.items() if not text):
         yield Finding(
-            "EMPTY",
-            "warning",
+            "empty",
+            WARN,
             f"{_photos(photos)} no caption: clothes, place and light of such a photo are learned as part of the "
             "character. Say in a few words what can change.",
             photos,
@@ -116,8 +115,8 @@ def _trigger(captions: Mapping[str, str], trigger: str) -> Iterator[Finding]:
             twice.append(photo)
     if missing:
         yield Finding(
-            "TRIGGER_MISSING",
-            "note",
+            "trigger_missing",
+            INFO,
             f"{_photos(missing)} no “{trigger}” in the caption. Training here puts it in front by itself; other "
             "programs that read these files don't.",
             tuple(missing),
@@ -125,8 +124,8 @@ def _trigger(captions: Mapping[str, str], trigger: str) -> Iterator[Finding]:
         )
     if spelled:
         yield Finding(
-            "TRIGGER_SPELLING",
-            "warning",
+            "trigger_spelling",
+            WARN,
             f"{_photos(spelled)} the trigger word in another spelling than “{trigger}”, which the text encoder may "
             "read as another word.",
             tuple(spelled),
@@ -135,8 +134,8 @@ def _trigger(captions: Mapping[str, str], trigger: str) -> Iterator[Finding]:
     if twice:
         alone = any(_repeated(captions[photo], trigger) for photo in twice)
         yield Finding(
-            "TRIGGER_TWICE",
-            "note",
+            "trigger_twice",
+            INFO,
             f"{_photos(twice)} “{trigger}” more than once. Once is enough.",
             tuple(twice),
             KeepFirstTrigger() if alone else None,
@@ -156,8 +155,8 @@ def _class_word(captions: Mapping[str, str], trigger: str, class_word: str) -> I
     if photos:
         with_trigger = bool(trigger) and any(mentions(trigger).search(captions[photo]) for photo in photos)
         yield Finding(
-            "CLASS_WORD_MISSING",
-            "note",
+            "class_word_missing",
+            INFO,
             f"{_photos(photos)} no “{class_word}” in the caption. “{trigger or 'The trigger word'} {class_word}” tells "
             "the model what the new word is; it trains without it too.",
             photos,
@@ -173,32 +172,32 @@ def _length(captions: Mapping[str, str]) -> Iterator[Finding]:
     foreign = tuple(photo for photo, length in lengths.items() if length.read < _READ)
     if refused:
         yield Finding(
-            "TOO_LONG",
-            "error",
+            "too_long",
+            REJECT,
             f"{_photos(refused)} more than {MAX_LENGTH:,} characters, which training refuses.",
             refused,
         )
     if cut:
         most = max(lengths[photo].t5 for photo in cut)
         yield Finding(
-            "CUT_OFF",
-            "warning",
+            "cut_off",
+            WARN,
             f"{_photos(cut)} a caption of up to about {most} tokens (estimated). FLUX.1 is trained with {T5_LENGTH}: "
             "the end is not seen. One or two sentences are enough.",
             cut,
         )
     if summed:
         yield Finding(
-            "LONG_FOR_CLIP",
-            "note",
+            "long_for_clip",
+            INFO,
             f"{_photos(summed)} a caption longer than about {CLIP_LENGTH} tokens (estimated). FLUX.1's small text "
             "encoder (CLIP) sees only the beginning, its large one (T5) all of it. Begin with what matters.",
             summed,
         )
     if foreign:
         yield Finding(
-            "SCRIPT_UNREAD",
-            "warning",
+            "script_unread",
+            WARN,
             f"{_photos(foreign)} a caption in a script that FLUX.1's text encoder (T5) has hardly any tokens for: it "
             "reads English, German, French and Romanian. What it can't read counts as not named.",
             foreign,
@@ -213,8 +212,8 @@ def _duplicates(captions: Mapping[str, str], trigger: str, class_word: str) -> I
     for text, photos in groups.items():
         if len(photos) > 1 and text not in bare:
             yield Finding(
-                "DUPLICATE",
-                "warning",
+                "duplicate",
+                WARN,
                 f"{len(photos)} photos have the same caption. Where photos differ, say how: what differs and isn't "
                 "named is taken for the character.",
                 tuple(photos),
@@ -223,8 +222,8 @@ def _duplicates(captions: Mapping[str, str], trigger: str, class_word: str) -> I
     only = tuple(photo for text, photos in groups.items() if text in bare for photo in photos)
     if only:
         yield Finding(
-            "TRIGGER_ONLY",
-            "note",
+            "trigger_only",
+            INFO,
             f"{_photos(only)} the trigger word alone as caption. That trains, but everything in the photo, clothes and "
             "place too, is learned as part of the character.",
             only,
@@ -241,8 +240,8 @@ def _trait(trait: Trait, written: int) -> Finding:
             "trigger word learns it."
         )
         return Finding(
-            "TRAIT_OF_IDENTITY",
-            "warning",
+            "trait_of_identity",
+            WARN,
             message,
             trait.photos,
             RemoveTag(trait.words) if trait.is_tag else None,
@@ -254,7 +253,7 @@ def _trait(trait: Trait, written: int) -> Finding:
         "weaker in prompts without it. Photos without it help most; if it always belongs to the character, leave it "
         "out."
     )
-    return Finding("TRAIT_IN_NEARLY_ALL", "warning", message, trait.photos, subject=trait.words)
+    return Finding("trait_in_nearly_all", WARN, message, trait.photos, subject=trait.words)
 
 
 def _photos(photos: tuple[str, ...] | list[str]) -> str:

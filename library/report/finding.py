@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ..levels import INFO, KEPT, REJECT, WARN
 from .thresholds import THRESHOLDS
 
-REJECT, WARN, INFO, KEPT = "reject", "warn", "info", "kept"
+__all__ = ["CODES", "INFO", "KEPT", "REJECT", "WARN", "Finding", "judged", "overruled"]
 CODES = (
     "too_small", "blurred", "moved", "underexposed", "overexposed", "low_contrast", "compressed",
     "no_face", "several_faces", "face_too_small", "screenshot", "collage", "near_duplicate", "mirrored", "other_person",
@@ -21,7 +22,7 @@ class Finding:
     code: str
     """Of CODES."""
     level: str
-    """reject: training is better without it; warn: look at it; info: good to know; kept: a person overruled it."""
+    """Of LEVELS."""
     message: str
     measured: float | None = None
     threshold: float | None = None

@@ -12,6 +12,11 @@ from PIL import Image
 from safetensors import safe_open
 
 from isengard import settings
+from isengard.cli.demo import _clear as clear
+from isengard.errors import IsengardError
+from isengard.trainer.mini import CHARACTER_DIR
+from isengard.trainer.plan import change_config, make_job
+from isengard.trainer.presets import preset_config
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -49,3 +54,27 @@ def test_the_demo_leaves_other_peoples_folders_alone(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "JOB_EXISTS" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_only_an_earlier_demo_makes_room_for_a_new_one(tmp_path: Path) -> None:
+    """With its own files: a job and LoRAs that lie beside it are somebody's work."""
+    made = make_job(
+        tmp_path / "job",
+        lambda photos: preset_config("quick", "mini", photos, name="Mira", trigger_word="ohwx", class_word="woman"),
+        CHARACTER_DIR,
+    ).job
+    with pytest.raises(IsengardError) as caught:
+        clear(tmp_path)
+    assert caught.value.code == "JOB_EXISTS"
+    assert made.config().name == "Mira"
+    change_config(made, {"name": "Ada"})
+    made.lora.mkdir()
+    for file in (made.lora / "ada_1.safetensors", tmp_path / "ada_1.safetensors", tmp_path / "mine.safetensors"):
+        file.write_bytes(b"weights")
+    (tmp_path / "report.json").write_text("{}")
+    clear(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.safetensors"]
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(IsengardError) as caught:
+        clear(tmp_path / "file")
+    assert caught.value.code == "JOB_EXISTS"

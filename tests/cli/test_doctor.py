@@ -53,3 +53,19 @@ def test_a_small_disk_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: full)
     assert findings(capsys)["disk"]["verdict"] == "missing"
     assert doctor.main([]) == 2
+
+
+def test_every_package_that_is_needed_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of requirements.txt, and in the versions that stand there."""
+    assert findings(capsys)["packages"]["verdict"] == "good"
+    for line in (settings.PACK / "requirements.txt").read_text().splitlines():
+        assert line.startswith("#") or doctor._LINE.fullmatch(line), line
+    (tmp_path / "requirements.txt").write_text("# a comment\npillow>=99.1\nno-such-package>=1.0\nnumpy>=1.25\n")
+    monkeypatch.setattr(settings, "PACK", tmp_path)
+    found = findings(capsys)["packages"]
+    assert found["verdict"] == "missing"
+    assert "pillow 99.1 (installed: " in found["found"]
+    assert "no-such-package" in found["found"]
+    assert "numpy" not in found["found"]

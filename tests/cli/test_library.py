@@ -14,9 +14,11 @@ import pytest
 
 from isengard.cli.library import main
 from isengard.cli.library_answer import table
+from isengard.library import loras
+from isengard.library.store import Library
 from isengard.tests.architecture.sources import ROOT
 from isengard.tests.library.corpus import BAD_NAMES
-from isengard.tests.library.exchanged import located
+from isengard.tests.library.exchanged import located, weights
 from isengard.tests.library.trees import tree
 from isengard.tests.media.made import noise, save
 
@@ -269,3 +271,23 @@ def test_training_a_character_of_the_library(given: Path, tmp_path: Path) -> Non
     refused = subprocess.run([*command[:4], "nobody", *command[5:]], capture_output=True, check=False, timeout=120)
     assert refused.returncode == 2
     assert b"CHARACTER_MISSING" in refused.stderr
+
+
+@pytest.mark.parametrize("by", ["environment", "settings.json"])
+def test_loras_are_where_the_settings_say(
+    by: str, run: Run, given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the library that --root names; else an export would lack their weights, and restoring them fail."""
+    run("create", "Ada", "--trigger", "ohwx")
+    outside = tmp_path / "models" / "loras"
+    library = Library.open(tmp_path / "library", loras=outside)
+    loras.register(library, "ada", weights(tmp_path / "ada-1.safetensors"), job="j", step=1, family="mini")
+    if by == "environment":
+        monkeypatch.setenv("ISENGARD_LORAS", str(outside))
+    else:
+        (tmp_path / "library" / "settings.json").write_text(json.dumps({"loras": str(outside)}))
+    done = run("export", "ada", tmp_path / "ada.zip")
+    assert (done["loras"], done["warnings"]) == (1, [])
+    (tmp_path / "library" / "settings.json").write_text("{")
+    if by != "environment":
+        assert run("list", code=2)["error"]["code"] == "SETTINGS_INVALID"

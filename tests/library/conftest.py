@@ -22,13 +22,12 @@ def shared_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PhotoWo
 
 
 @pytest.fixture
-def library(tmp_path: Path, shared_workers: PhotoWorkers) -> Iterator[Library]:
+def library(tmp_path: Path, shared_workers: PhotoWorkers) -> Library:
     """An empty library."""
     opened = Library.open(tmp_path / "library")
-    opened.workers.borrow_from(shared_workers)
-    yield opened
-    opened.workers.give_back_to(shared_workers)
-    opened.close()
+    opened.workers = shared_workers
+    shared_workers._scratch = opened.scratch  # what they leave behind is left where the test looks
+    return opened
 
 
 @pytest.fixture

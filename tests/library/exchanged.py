@@ -12,10 +12,13 @@ from typing import Any
 
 from PIL import Image
 
-from isengard.library import characters, exchange, loras, photos
+from isengard.errors import IsengardError
+from isengard.library import characters, exchange, loras, photos, query
+from isengard.library.importing import import_character
 from isengard.library.records import Edit
 from isengard.library.store import Library
-from isengard.tests.media.made import noise, save
+from isengard.tests.library.trees import tree
+from isengard.tests.media.made import noise, refused, save
 
 TRIGGER = "ohwx"
 
@@ -80,3 +83,25 @@ def pack(path: Path, files: Mapping[str, bytes], *, method: int = zipfile.ZIP_ST
 def repack(path: Path, files: Mapping[str, bytes], **changes: Any) -> Path:
     """An archive like an exported one, with a manifest that fits."""
     return pack(path, {**files, exchange.MANIFEST: manifest(files, **changes)})
+
+
+def found_in(library: Library, slug: str) -> dict[str, tuple[str, bool, str]]:
+    page = query.search(library, query.Query(characters=(slug,)))
+    return {photo.file: (photo.state, photo.rejected, photo.caption) for photo in page.photos}
+
+
+def assert_untouched(library: Library, archive: Path, code: str | tuple[str, ...]) -> IsengardError:
+    """An import is refused with a code, and neither the library nor anything around it has changed."""
+    around = library.root.parent
+    before = tree(around)
+    error = refused(lambda: import_character(library, archive))
+    assert error.code in ([code] if isinstance(code, str) else code), error
+    assert str(library.scratch) not in error.message
+    assert tree(around) == before
+    assert_tidy(library)
+    return error
+
+
+def assert_tidy(library: Library) -> None:
+    assert [*library.scratch.glob("*")] == []
+    assert [*(library.root / ".journal").glob("*")] == []

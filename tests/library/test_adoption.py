@@ -11,12 +11,13 @@ import pillow_heif
 import pytest
 from PIL import Image
 
+from isengard.errors import IsengardError
 from isengard.library import adoption, characters, photos, query, trash
 from isengard.library.characters import Character
 from isengard.library.photos import Source
 from isengard.library.records import Edit
 from isengard.library.store import Library
-from isengard.tests.library.test_photos import exif
+from isengard.tests.library.photographed import exif
 from isengard.tests.media.made import noise, quarters, save
 
 
@@ -179,9 +180,52 @@ def test_measurements_that_were_deleted_are_made_again(library: Library, ada: Ch
 def test_a_folder_copied_to_another_machine_needs_no_measuring(
     library: Library, ada: Character, tmp_path: Path
 ) -> None:
-
     list(photos.add(library, ada.id, [Source(path=save(tmp_path / "a.jpg", noise()))]))
     other = Library.open(tmp_path / "other")
     shutil.copytree(library.characters / ada.id, other.characters / ada.id, copy_function=shutil.copyfile)
     assert characters.get(other, ada.id) == ada
     assert shown(other, ada.id) == {"a.jpg": "ok"}
+
+
+def test_a_photo_dated_in_the_future_is_taken_in(library: Library, ada: Character, images: Path) -> None:
+    """Its camera's clock or ours was wrong; only what changes at this moment has to wait."""
+    photo = save(images / "a.png", noise())
+    os.utime(photo, (time.time() + 86_400, time.time() + 86_400))
+    assert take_in(library, ada.id) == {"a.png": "new"}
+
+
+@pytest.mark.parametrize("length", [140, 146, 150])
+def test_a_long_name_is_taken_in_and_can_be_changed_like_any_other(
+    library: Library, ada: Character, images: Path, length: int
+) -> None:
+    """The names of a photo's other files are longer than its own."""
+    name = f"{'a' * (length - 4)}.jpg"
+    photo = save(images / name, noise())
+    aged(photo)
+    assert take_in(library, ada.id) == {name: "new"}
+    photos.edit(library, ada.id, name, Edit(rotation=90))
+    photos.edit(library, ada.id, name, Edit(rotation=180))
+    other = characters.create(library, name="Eva")
+    photos.move(library, [(ada.id, name)], other.id, copy=True)
+    ((_, (_, second)),) = photos.move(library, [(ada.id, name)], other.id)
+    assert shown(library, other.id) == {name: "ok", second: "ok"}
+    photos.edit(library, other.id, second, Edit())
+    (entry,) = trash.delete_photos(library, [(other.id, second)])
+    assert trash.restore(library, entry.id).photos == (second,)
+
+
+def test_a_turn_does_not_undo_what_was_painted_by_hand(
+    library: Library, ada: Character, images: Path, tmp_path: Path
+) -> None:
+    """A turn makes the picture again from the original, so the new one has to be taken in first."""
+    (added,) = photos.add(library, ada.id, [Source(path=save(tmp_path / "a.jpg", quarters((900, 600))))])
+    painted = save(images / added.file, noise((400, 300))).read_bytes()
+    with pytest.raises(IsengardError) as caught:
+        photos.edit(library, ada.id, added.file, Edit(rotation=90))
+    assert caught.value.code == "PHOTO_NEW"
+    assert (images / added.file).read_bytes() == painted
+    aged(images / added.file)
+    take_in(library, ada.id)
+    photos.edit(library, ada.id, added.file, Edit(rotation=90))
+    photo = query.one(library, ada.id, added.file)
+    assert (photo.width, photo.height) == (300, 400)

@@ -121,7 +121,7 @@ def test_adding_to_a_character_reads_all_layouts_too(filled: Library, library: L
         assert [item.error for item in added] == [None] * 3
         page = query.search(library, query.Query(characters=(slug,), captions="empty"))
         assert page.total == 0
-        assert not [finding for finding in captioning.lint(library, slug).findings if finding.code == "EMPTY"]
+        assert not [finding for finding in captioning.lint(library, slug).findings if finding.code == "empty"]
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(filled: Library, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from isengard.errors import IsengardError
 from isengard.library import gallery, gallery_index, trash
@@ -17,6 +19,7 @@ from isengard.library.gallery import Picture
 from isengard.library.gallery_index import Page, Query
 from isengard.library.store import Library
 from isengard.media.png import read_settings, write_png
+from isengard.tests.library.flicker import coming_and_going
 
 
 def made_with(prompt: str, *characters: str, size: tuple[int, int] = (64, 48), **more: Any) -> dict[str, Any]:
@@ -234,3 +237,64 @@ def test_ten_thousand_pictures_are_listed_quickly(library: Library) -> None:
     assert ids(search(library, limit=1)) == [new.id]
     assert quick < 0.1
     assert time.process_time() - started < 0.4
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"loras": [{"character": ["a"], "lora": {"b": 1}, "file": 5, "strength": None}]},
+        {"loras": [{"character": 7}, 5, None], "sent": ["x"]},
+        {"prompt": "half a pair \ud83d", "sent": "\ud83d"},
+        {"width": "wide", "height": True, "seed": "\ud83d"},
+    ],
+)
+def test_a_picture_with_strange_settings_hides_no_other(library: Library, strange: dict[str, Any]) -> None:
+    """It may come from anywhere: somebody put it into the folder."""
+    good, odd = add(library, "good", "ada"), add(library, "odd")
+    path = gallery.path_of(library, odd.id).with_suffix(".json")
+    path.write_text(json.dumps({"format": 1, "created": odd.created, "settings": {**odd.settings, **strange}}))
+    page = search(library)
+    assert set(ids(page)) == {good.id, odd.id}
+    assert ids(search(library, character="ada")) == [good.id]
+    for picture in page.pictures:
+        json.dumps([picture.prompt, picture.characters, picture.size, dict(picture.settings)]).encode("utf-8")
+    assert gallery.delete(library, odd.id).id == odd.id
+    assert {entry.id for entry in trash.entries(library)} == {odd.id}
+
+
+def test_a_picture_whose_settings_have_no_end_hides_no_other(library: Library) -> None:
+    good, odd = add(library, "good"), add(library, "odd")
+    path = gallery.path_of(library, odd.id)
+    path.with_suffix(".json").unlink()
+    notes = PngInfo()
+    notes.add_itxt("isengard", "[" * 100_000)
+    Image.new("RGB", (64, 64)).save(path, pnginfo=notes)
+    assert set(ids(search(library))) == {good.id, odd.id}
+    assert gallery.get(library, odd.id).problem
+
+
+def test_a_month_is_listed_whole_while_pictures_in_it_come_and_go(library: Library) -> None:
+    """A file that goes between being named and being looked at takes nobody with it."""
+    add(library, "stays")
+    (month,) = gallery.months(library)
+    assert all(len(gallery_index._on_disk(month)) >= 1 for _ in coming_and_going(month, "b.png"))
+
+
+@pytest.mark.parametrize("damage", ["gone", "garbage", "empty", "older version", "rows"])
+def test_an_index_that_is_gone_or_damaged_is_made_again(library: Library, damage: str) -> None:
+    """Within the same question."""
+    for number in range(60):
+        add(library, f"number {number} " + "in the rain " * 20)
+    whole = ids(search(library))
+    path = library.root / "gallery.sqlite"
+    data = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "older version":
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        connection.close()
+    else:
+        rows = data[:4096] + b"\x0d" + b"\xff" * (len(data) - 4097)
+        path.write_bytes({"garbage": b"x" * 5000, "empty": b"", "rows": rows}[damage])
+    assert ids(search(library)) == whole

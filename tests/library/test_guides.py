@@ -12,6 +12,7 @@ from PIL import Image
 from isengard.errors import IsengardError
 from isengard.library import guides
 from isengard.library.store import Library
+from isengard.tests.library.flicker import coming_and_going
 
 
 def picture(size: tuple[int, int] = (300, 200), kind: str = "JPEG", **options: object) -> bytes:
@@ -41,6 +42,7 @@ def test_a_guide_is_upright_small_enough_and_says_nothing(library: Library) -> N
         (b"", "PHOTO_UNREADABLE"),
         (picture()[:200], "PHOTO_UNREADABLE"),
         (picture((30, 30)), "PHOTO_TOO_SMALL"),
+        (picture(kind="PNG")[:18], "PHOTO_UNREADABLE"),
     ],
 )
 def test_what_is_no_picture_is_refused(library: Library, data: bytes, code: str) -> None:
@@ -70,3 +72,12 @@ def test_old_guides_are_cleared_away(library: Library) -> None:
     assert guides.path_of(library, new).is_file()
     with pytest.raises(IsengardError):
         guides.path_of(library, old)
+
+
+def test_two_may_clear_away_the_same_guides(library: Library) -> None:
+    """What another one has cleared away meanwhile keeps nobody from adding."""
+    guides.add(library, picture())
+    folder = library.root / "guides"
+    for _ in coming_and_going(folder, "guide-0.png", 300, "guide-"):
+        guides.clear(library)
+    assert len(list(folder.iterdir())) == 1

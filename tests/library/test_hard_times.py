@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from isengard.errors import IsengardError
-from isengard.library import characters, photos, query, store
+from isengard.library import characters, loras, photos, query, store
 from isengard.library.characters import Character
 from isengard.library.photos import Source
 from isengard.library.store import Library
@@ -27,7 +27,7 @@ from isengard.library import characters, photos
 from isengard.library.store import Library
 library = Library.open(Path(sys.argv[2]))
 sources = photos.folder_sources(Path(sys.argv[3]))
-library.workers.COUNT = 1
+library.workers.count = 1
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
 try:
     print([item.error.code if item.error else item.file for item in photos.add(library, "ada", sources)])
@@ -59,6 +59,48 @@ def test_a_full_disk_leaves_whole_photos_and_says_so(
     assert not [
         item.error for item in photos.add(library, "ada", photos.folder_sources(tmp_path / "given")) if item.error
     ]
+
+
+FULL_LATER = """
+import resource, runpy, sys
+from pathlib import Path
+runpy.run_path(sys.argv[1] + "/loader.py")["load_package"](Path(sys.argv[1]))
+from isengard.errors import IsengardError
+from isengard.library import gallery, loras, photos
+from isengard.library.store import Library
+root = Path(sys.argv[2])
+library = Library.open(root, loras=root.parent / "loras")
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))
+for action in (
+    lambda: photos.move(library, [("ada", "a.jpg")], "eva", copy=True),
+    lambda: gallery.add(library, root.parent / "a.png", {}),
+    lambda: loras.register(library, "ada", root.parent / "a.png", job="j", step=1, family="mini"),
+    lambda: loras.delete(library, "one"),
+):
+    try:
+        action()
+    except IsengardError as problem:
+        print(problem.code)
+library.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no limit on file sizes")
+def test_whatever_is_copied_a_full_disk_is_told_and_nothing_is_half_done(
+    library: Library, ada: Character, tmp_path: Path
+) -> None:
+    characters.create(library, name="Eva")
+    picture = save(tmp_path / "a.png", noise((300, 300)))
+    list(photos.add(library, ada.id, [Source(path=save(tmp_path / "a.jpg", noise((300, 300))))]))
+    housed = Library(library.root, tmp_path / "loras")
+    one = picture.with_name("one.safetensors")
+    one.write_bytes(picture.read_bytes() + b"other")
+    loras.register(housed, ada.id, one, job="j", step=1, family="mini")
+    before = tree(tmp_path)
+    command = [sys.executable, "-c", FULL_LATER, str(ROOT), str(library.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout.split() == ["DISK_FULL"] * 4, done.stderr
+    assert tree(tmp_path) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
@@ -126,3 +168,13 @@ def test_an_error_in_the_middle_of_a_change_leaves_nothing(library: Library, ada
         fail()
     assert tree(library.root) == before
     assert not list((library.root / ".journal").iterdir())
+
+
+def test_a_change_within_a_change_is_a_defect_and_harms_neither(library: Library, ada: Character) -> None:
+    """The inner one would clear away what the outer one has put aside."""
+    with library.changing(ada.id) as change:
+        change.write(library.folder(ada.id).images / "a.txt", "x")
+        with pytest.raises(AssertionError):
+            characters.update(library, ada.id, {"notes": "x"})
+    assert (library.folder(ada.id).images / "a.txt").read_text() == "x"
+    assert characters.update(library, ada.id, {"notes": "x"}).notes == "x"

@@ -8,7 +8,7 @@ import math
 import random
 import time
 import zipfile
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
@@ -144,12 +144,22 @@ def test_a_bundle_is_complete_and_holds_nothing_private(job: JobFolder, tmp_path
     )
     (job.path / "output.txt").write_text(f"File {tmp_path}/venv/a.py, token=abcdefgh12345\n", encoding="utf-8")
     job.state_file.write_text('{"broken', encoding="utf-8")
+    job.result_file.write_text("[" * 100_000)
+    (root / "logs").mkdir(parents=True)
+    for number in ("", ".1", ".2"):
+        lines = [{"message": f"line{number or '.0'} of /home/ada/x", "job": job.path.name}, {"message": "of another"}]
+        text = "\n".join(json.dumps(line) for line in lines) + "\n" + "[" * 100_000 + job.path.name + "\n"
+        (root / "logs" / f"server.jsonl{number}").write_text(text)
     for photos in (False, True):
         target = tmp_path / f"{photos}.zip"
         write_bundle(job, target, Redaction(root), root=root, photos=photos)
         with zipfile.ZipFile(io.BytesIO(target.read_bytes())) as bundle:
             names, whole = bundle.namelist(), b"".join(bundle.read(name) for name in bundle.namelist())
             readme = bundle.read("README.txt").decode()
+            served = bundle.read("server.jsonl")
+        assert [served.find(b"line." + number) >= 0 for number in (b"2", b"1", b"0")] == [True] * 3
+        assert served.find(b"line.2") < served.find(b"line.1") < served.find(b"line.0")
+        assert b"of another" not in served
         assert {"README.txt", "config.json", "state.json", "origin.json", "dataset.jsonl", "log.jsonl", "output.txt",
                 "versions.json", "device.json", "checkpoints.json"} <= set(names)  # fmt: skip
         assert ("photos/001.png" in names) == photos
@@ -180,3 +190,19 @@ def test_artifacts_are_found_by_name_and_nothing_else(job: JobFolder) -> None:
                        ("../config.json", "NAME_INVALID"), ("", "NAME_INVALID")):  # fmt: skip
         with pytest.raises(IsengardError, match=code):
             artifacts.find(job, name)
+
+
+def test_a_windows_folder_with_a_space_is_known_however_it_is_written(tmp_path: Path) -> None:
+    """As Python shows it in an error, with slashes, in other letters."""
+    redaction = Redaction(tmp_path, {"home": PureWindowsPath(r"C:\Users\John Doe")})  # type: ignore[dict-item]
+    for text in (
+        r"C:\Users\John Doe\secret\a.py",
+        repr(r"C:\Users\John Doe\secret\a.py"),
+        json.dumps({"at": r"C:\Users\John Doe\secret\a.py"}),
+        "C:/Users/John Doe/secret/a.py",
+        r"c:\users\john doe\secret\a.py",
+    ):
+        shown = redaction.text(f"No such file: {text}")
+        assert "john" not in shown.lower(), shown
+        assert "doe" not in shown.lower(), shown
+        assert "a.py" in shown, shown

@@ -102,6 +102,11 @@ def test_a_finished_job_gives_its_character_a_lora_once_and_a_pace(jobs: Jobs, l
     (found,) = loras.list_all(library, "ada")
     assert (found.id, found.job, found.step, found.trigger_word) == (lora, job.id, 12, "ohwx")
     told = pace.estimate(library, config)
+    content = (library.root / "pace.json").read_text()
+    for damaged in ('{"trainings": ["x"]}', '{"trainings": [{"pixels": "x"}]}', "[]", "{"):
+        (library.root / "pace.json").write_text(damaged)
+        assert pace.estimate(library, config).source == "guess", damaged
+    (library.root / "pace.json").write_text(content)
     assert (told.source, told.seconds_per_step) == ("measured", 0.5)
     larger = pace.estimate(library, config.replace(resolutions=[128]))
     assert (larger.source, larger.seconds_per_step) == ("scaled", 2.0)

@@ -57,7 +57,7 @@ def test_a_deleted_lora_comes_back(housed: Library, tmp_path: Path) -> None:
         loras.find(housed, lora.id)
     assert caught.value.code == "LORA_MISSING"
     assert [item.kind for item in trash.entries(housed)] == ["lora"]
-    loras.restore(housed, entry.id)
+    trash.restore(housed, entry.id)
     assert loras.list_all(housed) == [lora]
     assert loras.path_of(housed, lora).read_bytes() == b"weights"
     assert trash.entries(housed) == []
@@ -87,10 +87,35 @@ def test_no_bad_name_reaches_a_lora(library: Library, ada: Character, tmp_path: 
     for action in (
         lambda: loras.find(library, name),
         lambda: loras.delete(library, name),
-        lambda: loras.restore(library, name),
         lambda: loras.register(library, name, source, job="j", step=1, family="mini"),
     ):
         with pytest.raises(IsengardError) as caught:
             action()
         assert caught.value.code == "NAME_INVALID"
     assert source.read_bytes() == b"weights"
+
+
+def test_a_lora_of_a_deleted_character_waits_for_it(housed: Library, tmp_path: Path) -> None:
+    lora = loras.register(housed, "ada", made(tmp_path), job="j1", step=300, family="mini")
+    entry = loras.delete(housed, lora.id)
+    gone = trash.delete_character(housed, "ada")
+    with pytest.raises(IsengardError) as caught:
+        trash.restore(housed, entry.id)
+    assert caught.value.code == "CHARACTER_MISSING"
+    assert trash.restore(housed, gone.id).character == "ada"
+    trash.restore(housed, entry.id)
+    assert loras.list_all(housed) == [lora]
+
+
+def test_weights_that_somebody_put_in_the_place_are_not_overwritten(housed: Library, tmp_path: Path) -> None:
+    lora = loras.register(housed, "ada", made(tmp_path), job="j1", step=300, family="mini")
+    entry = loras.delete(housed, lora.id)
+    place = loras.path_of(housed, lora)
+    place.write_bytes(b"somebody else's")
+    with pytest.raises(IsengardError) as caught:
+        trash.restore(housed, entry.id)
+    assert caught.value.code == "LIBRARY_CONFLICT"
+    assert place.read_bytes() == b"somebody else's"
+    place.unlink()
+    trash.restore(housed, entry.id)
+    assert place.read_bytes() == b"weights"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,7 +154,7 @@ def test_another_trigger_word_is_looked_for_at_once(filled: Library) -> None:
     characters.update(filled, "bob", {"trigger_word": "zqx"})
 
 
-@pytest.mark.parametrize("damage", ["gone", "garbage", "empty", "older version", "truncated"])
+@pytest.mark.parametrize("damage", ["gone", "garbage", "empty", "older version", "truncated", "tables", "rows"])
 def test_an_index_that_is_gone_or_damaged_is_made_again(filled: Library, damage: str) -> None:
     whole = query.search(filled, Query(sort="name")).photos
     path = filled.index_file
@@ -168,7 +169,15 @@ def test_an_index_that_is_gone_or_damaged_is_made_again(filled: Library, damage:
     if damage == "gone":
         path.unlink()
     elif damage != "older version":
-        path.write_bytes({"garbage": b"x" * 5000, "empty": b"", "truncated": data[: len(data) // 2]}[damage])
+        path.write_bytes(
+            {
+                "garbage": b"x" * 5000,
+                "empty": b"",
+                "truncated": data[: len(data) // 2],
+                "tables": data[:100] + b"x" * 900 + data[1000:],
+                "rows": data[:4096] + b"\x0d" + b"\xff" * (len(data) - 4097),
+            }[damage]
+        )
     assert query.search(filled, Query(sort="name")).photos == whole
 
 
@@ -229,3 +238,23 @@ def test_bulk_captions_are_previewed_made_and_undone(filled: Library) -> None:
     with pytest.raises(IsengardError) as caught:
         captioning.undo(filled, done.undo)
     assert caught.value.code == "UNDO_MISSING"
+
+
+@pytest.mark.parametrize(
+    "noted", ["{", "[]", "{}", '{"changes": 5}', '{"changes": [["ada"]]}', '{"changes": [[1,2,3,4]]}']
+)
+def test_an_undo_that_is_damaged_says_so(library: Library, noted: str) -> None:
+    library.undo.mkdir()
+    (library.undo / "x.json").write_text(noted)
+    with pytest.raises(IsengardError) as caught:
+        captioning.undo(library, "x")
+    assert caught.value.code == "LIBRARY_CORRUPT"
+    assert "x.json" in caught.value.message
+
+
+@pytest.mark.parametrize("asked", [{"text": "\ud83d"}, {"findings": ("\ud83d",)}, {"characters": ("a", "\ud83d")}])
+def test_what_is_no_text_is_refused(library: Library, asked: dict[str, Any]) -> None:
+    """No index takes half of a surrogate pair."""
+    with pytest.raises(IsengardError) as caught:
+        query.search(library, Query(**asked))
+    assert caught.value.code == "QUERY_INVALID"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -22,9 +24,9 @@ from isengard.library import scratch
 root = Path(sys.argv[2])
 with scratch.workspace(root / "library" / ".scratch", "test") as desk:
     (desk.path / "half").write_text("half")
-    for name in ("folder", "file.tmp", "kept.safetensors", "lost.safetensors"):
+    for name in ("folder.tmp", "file.tmp", "kept.safetensors", "lost.safetensors"):
         desk.answer_for(root / name)
-    (root / "folder" / "deep").mkdir(parents=True)
+    (root / "folder.tmp" / "deep").mkdir(parents=True)
     for name in ("file.tmp", "kept.safetensors", "lost.safetensors", "mine.txt"):
         (root / name).write_text(name)
     print("ready", flush=True)
@@ -73,3 +75,28 @@ def test_locks_without_a_folder_are_cleared_away(tmp_path: Path) -> None:
     os.utime(library.scratch / "test-3", (1, 1))
     library.tidy_up()
     assert [path.name for path in library.scratch.iterdir()] == ["test-2"]
+
+
+@pytest.mark.parametrize("name", ["Documents", "Documents.tmp"])
+def test_a_library_from_a_stranger_removes_nothing_elsewhere(tmp_path: Path, name: str) -> None:
+    """A workspace speaks for other folders only where it was made, and for nothing but what is called like ours."""
+    library = Library.open(tmp_path / "theirs")
+    mine = tmp_path / name
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    copied, guessed = library.scratch / "test-copied", library.scratch / "test-guessed"
+    guessed.mkdir(parents=True)
+    with scratch.workspace(library.scratch, "test") as desk:
+        desk.answer_for(tmp_path / "Documents.tmp")
+        shutil.copytree(desk.path, copied)
+        kept = json.loads((desk.path / ".elsewhere.json").read_text())
+    for folder, told in ((copied, {**kept, "paths": [str(mine)]}), (guessed, [str(mine)])):
+        (folder / ".elsewhere.json").write_text(json.dumps(told))
+    if name == "Documents":
+        told = {"folder": guessed.stat().st_ino, "paths": [str(mine)]}
+        (guessed / ".elsewhere.json").write_text(json.dumps(told))
+    for folder in (copied, guessed):
+        os.utime(folder, (1, 1))
+    Library.open(tmp_path / "theirs")
+    assert (mine / "thesis.txt").exists()
+    assert list(library.scratch.iterdir()) == []

@@ -15,7 +15,7 @@ from isengard.library import captioning, characters, photos, query, reports
 from isengard.library.captions.edits import PlaceTrigger
 from isengard.library.store import Library
 from isengard.tests.architecture.sources import ROOT
-from isengard.tests.library.test_photos import exif
+from isengard.tests.library.photographed import exif
 from isengard.tests.media.made import noise, save
 
 DRAWN = sorted((ROOT / "trainer" / "mini" / "character").rglob("*.jpg"))

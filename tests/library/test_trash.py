@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from isengard.errors import IsengardError
-from isengard.library import characters, photos, query, trash
+from isengard.library import adoption, characters, photos, query, trash
 from isengard.library.characters import Character
 from isengard.library.photos import Source
 from isengard.library.records import Edit
 from isengard.library.store import Library
 from isengard.tests.library.corpus import BAD_NAMES
+from isengard.tests.library.photographed import refused
 from isengard.tests.library.trees import tree
 from isengard.tests.media.made import noise, quarters, save
 
@@ -23,13 +27,6 @@ def files(library: Library, ada: Character, tmp_path: Path) -> list[str]:
     """Three photos with captions."""
     sources = [Source(path=save(tmp_path / f"{n}.jpg", noise(seed=n)), caption=f"photo {n}") for n in range(3)]
     return [item.file for item in photos.add(library, ada.id, sources)]
-
-
-def refused(code: str, action: object, *args: object) -> IsengardError:
-    with pytest.raises(IsengardError) as caught:
-        action(*args)  # type: ignore[operator]
-    assert caught.value.code == code
-    return caught.value
 
 
 def test_photos_come_back_as_they_were(library: Library, ada: Character, files: list[str]) -> None:
@@ -143,3 +140,70 @@ def test_an_entry_that_names_files_outside_moves_none_of_them(library: Library, 
         (folder / "entry.json").write_text(json.dumps({**entry.as_dict(), "files": names}))
         refused("NAME_INVALID", trash.restore, library, entry.id)
     assert (tmp_path / "secret").read_text() == "x"
+
+
+@pytest.mark.parametrize("what", ["photos", "character"])
+def test_an_entry_that_two_restore_at_once_comes_back_once(
+    library: Library, ada: Character, files: list[str], what: str
+) -> None:
+    """The slower one is told that it isn't there any more; nobody speaks of a second character."""
+    if what == "photos":
+        (entry,) = trash.delete_photos(library, [(ada.id, files[0])])
+    else:
+        entry = trash.delete_character(library, ada.id)
+    answers = []
+
+    def restore() -> None:
+        try:
+            answers.append(trash.restore(library, entry.id).character)
+        except IsengardError as problem:
+            answers.append(problem.code)
+
+    threads = [threading.Thread(target=restore) for _ in range(2)]
+    with library.changing():  # both have read the entry when the lock is free
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == ["TRASH_MISSING", "ada"]
+    assert library.slugs() == ["ada"]
+    assert query.search(library, query.Query(characters=("ada",))).total == 3
+
+
+def test_a_photo_of_which_only_the_caption_is_left_stays_in_the_trash(library: Library, ada: Character) -> None:
+    """Restoring it would bring nothing back and lose the rest."""
+    images = library.folder(ada.id).images
+    photo = save(images / "a.png", noise())
+    photo.with_suffix(".txt").write_text("smiling")
+    os.utime(photo, (time.time() - 60, time.time() - 60))
+    assert [item.what for item in adoption.take_in(library, ada.id)] == ["new"]
+    photo.unlink()
+    assert [item.what for item in adoption.take_in(library, ada.id)] == ["vanished"]
+    (entry,) = trash.entries(library)
+    refused("PHOTO_MISSING", trash.restore, library, entry.id)
+    kept = library.trash / entry.id / "characters" / ada.id / "images" / "a.txt"
+    assert kept.read_text() == "smiling"
+
+
+def test_an_entry_with_values_of_the_wrong_kind_hides_no_other(
+    library: Library, ada: Character, files: list[str]
+) -> None:
+    (one,) = trash.delete_photos(library, [(ada.id, files[0])])
+    (two,) = trash.delete_photos(library, [(ada.id, files[1])])
+    path = library.trash / one.id / "entry.json"
+    for wrong in ({"deleted": 5}, {"character": None}, {"photos": [1]}, {"kind": ["photos"]}):
+        path.write_text(json.dumps({**one.as_dict(), **wrong}))
+        assert [entry.id for entry in trash.entries(library)] == [two.id]
+
+
+def test_what_is_not_in_an_entry_is_not_given_up(library: Library, ada: Character, files: list[str]) -> None:
+    """Restoring an entry that somebody rearranged by hand loses nothing of it."""
+    entry = trash.delete_character(library, ada.id)
+    there = library.trash / entry.id / "characters"
+    (there / ada.id).rename(there / "eva")
+    before = tree(library.root)
+    refused("LIBRARY_CONFLICT", trash.restore, library, entry.id)
+    assert tree(library.root) == before
+    (there / "eva").rename(there / ada.id)
+    assert trash.restore(library, entry.id).character == ada.id

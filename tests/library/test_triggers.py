@@ -75,30 +75,30 @@ def test_a_seed_gives_the_same_word() -> None:
 
 
 CHOSEN = {
-    "": ["error EMPTY"],
-    "   ": ["error EMPTY"],
-    "ohw x": ["error SPACE"],
-    "a,b": ["error PUNCTUATION"],
-    "{trigger}": ["error PUNCTUATION"],
-    "!!": ["error PUNCTUATION"],
-    "🙂": ["error PUNCTUATION"],
-    "a，b": ["error PUNCTUATION"],
-    "ohwx:1.2": ["warning PROMPT_SIGN"],
-    "a\x00b": ["error UNPRINTABLE"],
-    "x" * 41: ["error TOO_LONG"],
-    "zqvxkzqvxkzqv": ["warning LONG"],
-    "Woman": ["error CLASS_WORD"],
-    "mira": ["error TAKEN"],
-    "MIRA": ["error TAKEN"],
-    "x1": ["warning SHORT"],
-    "2024": ["warning NUMBER"],
-    "Emma": ["warning NAME"],
-    "Rose": ["warning WORD"],
-    "running": ["warning WORD"],
-    "cities": ["warning WORD"],
-    "liked": ["warning WORD"],
-    "sks": ["warning WORD"],
-    "аннав": ["warning NOT_LATIN"],
+    "": ["reject empty"],
+    "   ": ["reject empty"],
+    "ohw x": ["reject space"],
+    "a,b": ["reject punctuation"],
+    "{trigger}": ["reject punctuation"],
+    "!!": ["reject punctuation"],
+    "🙂": ["reject punctuation"],
+    "a，b": ["reject punctuation"],
+    "ohwx:1.2": ["warn prompt_sign"],
+    "a\x00b": ["reject unprintable"],
+    "x" * 41: ["reject too_long"],
+    "zqvxkzqvxkzqv": ["warn long"],
+    "Woman": ["reject class_word"],
+    "mira": ["reject taken"],
+    "MIRA": ["reject taken"],
+    "x1": ["warn short"],
+    "2024": ["warn number"],
+    "Emma": ["warn name"],
+    "Rose": ["warn word"],
+    "running": ["warn word"],
+    "cities": ["warn word"],
+    "liked": ["warn word"],
+    "sks": ["warn word"],
+    "аннав": ["warn not_latin"],
     "mavxo": [],
     " mavxo ": [],
     "zqx_7": [],
@@ -124,7 +124,7 @@ def test_who_has_a_word_is_named() -> None:
 def test_several_problems_come_at_once() -> None:
     """Errors first."""
     found = check("a, b: c " * 6, taken={}, class_word="")
-    assert {problem.code for problem in found} >= {"SPACE", "PUNCTUATION", "TOO_LONG"}
+    assert {problem.code for problem in found} >= {"space", "punctuation", "too_long"}
     assert [problem.level for problem in found] == sorted(problem.level for problem in found)
 
 
@@ -134,4 +134,4 @@ def test_what_the_trainer_refuses_is_an_error() -> None:
         try:
             TrainingConfig(name="x", trigger_word=trigger, sample_every=0)
         except Exception:  # noqa: BLE001 (whatever it is, it must be an error here)
-            assert any(problem.level == "error" for problem in check(trigger, taken={})), trigger
+            assert any(problem.level == "reject" for problem in check(trigger, taken={})), trigger

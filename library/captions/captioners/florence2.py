@@ -6,7 +6,8 @@ import importlib.metadata
 import importlib.util
 import json
 import re
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,31 @@ class Florence2Captioner:
     """Describes photos in a sentence or two. Off unless a model's folder is found."""
 
     name = "florence2"
+    uses_device = True
 
     def __init__(
-        self, model: Path | None = None, *, device: str = "auto", photo_seconds: float = 180, load_seconds: float = 600
+        self,
+        model: Path | None = None,
+        *,
+        models: Path | None = None,
+        device: str = "auto",
+        photo_seconds: float = 180,
+        load_seconds: float = 600,
     ) -> None:
         self._model = model
+        self._places = places(models)
         self._device = device
         self._photo_seconds = photo_seconds
         self._load_seconds = load_seconds
+        self._child: Child | None = None
+        self._stopped = threading.Event()
 
     @property
     def model(self) -> Path | None:
         """The model's folder: the one given, else the first usable one where models usually are."""
         if self._model is not None:
             return self._model
-        found = find_models()
+        found = find_models(self._places)
         return next((folder for folder in found if not _problem_of(folder)), found[0] if found else None)
 
     def ready(self) -> Readiness:
@@ -66,15 +77,17 @@ class Florence2Captioner:
         if problem := _missing_package():
             return Readiness(False, problem, f"Update transformers to {_LEAST_TRANSFORMERS} or newer and restart.")
         folder = self.model
-        where = " or ".join(str(place) for place in _places())
-        get = f"Download {SOURCE} (or its larger sister) from huggingface.co with all its files into {where}."
+        where = " or ".join(str(place) for place in self._places)
+        get = (
+            f"Download {SOURCE} (or its larger sister) with all its files from huggingface.co into the folder {where}."
+        )
         if folder is None:
             return Readiness(False, "No Florence-2 model was found.", get)
         if problem := _problem_of(folder):
             return Readiness(False, f"{folder} {problem}.", get)
         return Readiness(True)
 
-    def describe(self, photos: Iterable[CaptionRequest]) -> Iterator[CaptionResult]:
+    def describe(self, photos: Iterable[CaptionRequest]) -> Generator[CaptionResult, None, None]:
         """A caption for each photo, with the trigger word in front."""
         readiness = self.ready()
         if not readiness.ready:
@@ -84,8 +97,12 @@ class Florence2Captioner:
         child: Child | None = None
         try:
             for request in photos:
+                if self._stopped.is_set():
+                    raise IsengardError("CAPTIONER_FAILED", "Florence-2 was stopped.", hint="Begin again.")
                 if child is None:
-                    child = Child(_PROGRAM, [str(folder), self._device])
+                    child = self._child = Child(_PROGRAM, [str(folder), self._device])
+                    if self._stopped.is_set():
+                        child.kill()
                     self._wait_for_model(child)
                 result = self._describe_one(child, request)
                 failures = failures + 1 if child.ended else 0
@@ -94,8 +111,15 @@ class Florence2Captioner:
                     raise result.error
                 yield result
         finally:
+            self._child = None
             if child:
                 child.end()
+
+    def stop(self) -> None:
+        """See Captioner."""
+        self._stopped.set()
+        if (child := self._child) is not None:
+            child.kill()
 
     def _wait_for_model(self, child: Child) -> None:
         try:
@@ -142,9 +166,9 @@ class Florence2Captioner:
         return CaptionResult(photo=request.photo, caption=caption)
 
 
-def captioner(model: Path | None) -> Florence2Captioner:
+def captioner(model: Path | None, models: Path | None) -> Florence2Captioner:
     """The captioner for that folder, or for one that is found."""
-    return Florence2Captioner(model)
+    return Florence2Captioner(model, models=models)
 
 
 def cleaned(text: str, *, cut: bool = False) -> str:
@@ -163,19 +187,20 @@ def cleaned(text: str, *, cut: bool = False) -> str:
     return text if len(text) <= room else text[:room].rpartition(" ")[0]
 
 
-def find_models() -> list[Path]:
+def find_models(own: Sequence[Path] = ()) -> list[Path]:
     """Florence-2 folders where people have them: our models folder and ComfyUI's, the folder itself or one deeper."""
     found = []
-    for place in [*_places(), *((comfyui / "models",) if (comfyui := settings.comfyui_path()) else ())]:
+    for place in [*(own or places()), *((comfyui / "models",) if (comfyui := settings.comfyui_path()) else ())]:
         for file in sorted([*place.glob("*/config.json"), *place.glob("*/*/config.json")]):
             if _config(file.parent).get("model_type") == "florence2" and file.parent not in found:
                 found.append(file.parent)
     return found
 
 
-def _places() -> list[Path]:
+def places(models: Path | None = None) -> list[Path]:
+    """Where the model is to be put: our models folder, or ComfyUI's."""
     comfyui = settings.comfyui_path()
-    return [settings.volume_root() / "models", *([comfyui / "models" / "LLM"] if comfyui else [])]
+    return [models or settings.volume_root() / "models", *([comfyui / "models" / "LLM"] if comfyui else [])]
 
 
 def _config(folder: Path) -> dict[str, object]:

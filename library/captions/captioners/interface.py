@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -47,15 +47,22 @@ class Captioner(Protocol):
     """Describes photos."""
 
     name: str
+    uses_device: bool
+    """Whether it computes where a training would: then it waits for one to end."""
 
     def ready(self) -> Readiness:
         """Quick: looks at files and packages, loads nothing."""
         ...
 
-    def describe(self, photos: Iterable[CaptionRequest]) -> Iterator[CaptionResult]:
-        """One result a photo, in order, each as soon as it is there; closing the iterator stops the work.
+    def describe(self, photos: Iterable[CaptionRequest]) -> Generator[CaptionResult, None, None]:
+        """One result a photo, in order, each as soon as it is there; closing the generator stops the work.
 
         What is wrong with one photo is its result's error; what stops all of them is raised (CAPTIONER_NOT_READY,
         CAPTIONER_FAILED).
         """
+        ...
+
+    def stop(self) -> None:
+        """Breaks off what is being described now, from another thread, and describes nothing more: an error is raised,
+        or is that photo's result."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 
 from ....media.captions import place_trigger
@@ -35,12 +35,13 @@ class PlainCaptioner:
     """Needs only the facts of a request."""
 
     name = "plain"
+    uses_device = False
 
     def ready(self) -> Readiness:
         """Always."""
         return Readiness(True)
 
-    def describe(self, photos: Iterable[CaptionRequest]) -> Iterator[CaptionResult]:
+    def describe(self, photos: Iterable[CaptionRequest]) -> Generator[CaptionResult, None, None]:
         """Framing, number of people, pose and light, as far as they were measured; empty where nothing was."""
         for request in photos:
             said = words(request.facts)
@@ -48,6 +49,9 @@ class PlainCaptioner:
                 said = f"{{trigger}} {request.class_word}".rstrip() + f", {said}" if request.trigger.strip() else said
                 said = place_trigger(said, request.trigger, request.class_word) if request.trigger.strip() else said
             yield CaptionResult(photo=request.photo, caption=said)
+
+    def stop(self) -> None:
+        """A photo takes no time."""
 
 
 def words(facts: Mapping[str, object]) -> str:
@@ -62,7 +66,7 @@ def words(facts: Mapping[str, object]) -> str:
     return ", ".join(part for part in said if part)
 
 
-def captioner(model: Path | None) -> PlainCaptioner:
+def captioner(model: Path | None, models: Path | None) -> PlainCaptioner:
     """The captioner; there is no model."""
     return PlainCaptioner()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import queue
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -36,7 +35,7 @@ class Child:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 (`end` closes it)
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._process = subprocess.Popen(
-            [sys.executable, str(program), *arguments],
+            [*settings.python(), str(program), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
@@ -82,6 +81,11 @@ class Child:
             self._words.seek(max(0, self._words.tell() - _TAIL_BYTES))
             return self._words.read().decode("utf-8", errors="replace")
         return ""
+
+    def kill(self) -> None:
+        """Kills it, from any thread; whoever waits for an answer is told ChildDiedError."""
+        with suppress(OSError):
+            self._process.kill()
 
     def end(self) -> None:
         """Kills it and waits until it is gone; it holds nothing that could be lost. May be called again."""

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -231,6 +232,21 @@ def test_a_photo_that_takes_too_long(stand_in: Florence2Captioner, photos: list[
     assert (error := next(results).error) is not None
     assert (error.code, "0.png" in error.message) == ("CAPTIONER_SLOW", True)
     assert time.monotonic() - start < 30
+    assert children() == []
+
+
+@pytest.mark.parametrize("stand_in", [ANSWERS % "import time; time.sleep(600)"], indirect=True)
+def test_it_can_be_stopped_from_another_thread(stand_in: Florence2Captioner, photos: list[CaptionRequest]) -> None:
+    """In the middle of a photo, which then has an error; nothing more is described, and no process is left."""
+    stand_in._photo_seconds = 300
+    results = stand_in.describe(photos)
+    stopping = threading.Timer(0.5, stand_in.stop)
+    stopping.start()
+    assert (error := next(results).error) is not None
+    assert error.code == "CAPTIONER_FAILED"
+    with pytest.raises(IsengardError, match="was stopped"):
+        next(results)
+    stopping.join()
     assert children() == []
 
 

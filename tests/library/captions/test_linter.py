@@ -42,7 +42,7 @@ def codes(found: CaptionReport) -> set[str]:
 
 def traits(found: CaptionReport) -> dict[str, str]:
     """The traits that were found, with their code."""
-    return {finding.subject: finding.code for finding in found.findings if finding.code.startswith("TRAIT")}
+    return {finding.subject: finding.code for finding in found.findings if finding.code.startswith("trait")}
 
 
 def test_good_captions_have_no_findings() -> None:
@@ -54,8 +54,8 @@ def test_good_captions_have_no_findings() -> None:
 def test_empty_captions() -> None:
     """They are named, and the repair is the trigger word with the class word."""
     found = report({**GOOD, "7.jpg": "", "8.jpg": " \n"})
-    finding = the("EMPTY", found)
-    assert (finding.level, finding.photos) == ("warning", ("7.jpg", "8.jpg"))
+    finding = the("empty", found)
+    assert (finding.level, finding.photos) == ("warn", ("7.jpg", "8.jpg"))
     assert (found.photos, found.written) == (8, 6)
     assert repaired(finding, {"7.jpg": "", "8.jpg": " "}) == {"7.jpg": "ohwx woman", "8.jpg": "ohwx woman"}
 
@@ -63,12 +63,12 @@ def test_empty_captions() -> None:
 @pytest.mark.parametrize(
     ("caption", "code", "after"),
     [
-        ("a woman smiling", "TRIGGER_MISSING", "ohwx, a woman smiling"),
-        ("a woman, OHWX, smiling", "TRIGGER_SPELLING", "a woman, ohwx, smiling"),
-        ("Ohwx, a woman", "TRIGGER_SPELLING", "ohwx, a woman"),
-        ("a womanohwx woman", "TRIGGER_MISSING", "ohwx, a womanohwx woman"),
-        ("ohwx woman, smiling, ohwx", "TRIGGER_TWICE", "ohwx woman, smiling"),
-        ("ohwx, smiling", "CLASS_WORD_MISSING", "ohwx woman, smiling"),
+        ("a woman smiling", "trigger_missing", "ohwx, a woman smiling"),
+        ("a woman, OHWX, smiling", "trigger_spelling", "a woman, ohwx, smiling"),
+        ("Ohwx, a woman", "trigger_spelling", "ohwx, a woman"),
+        ("a womanohwx woman", "trigger_missing", "ohwx, a womanohwx woman"),
+        ("ohwx woman, smiling, ohwx", "trigger_twice", "ohwx woman, smiling"),
+        ("ohwx, smiling", "class_word_missing", "ohwx woman, smiling"),
     ],
 )
 def test_a_flaw_is_found_and_repaired(caption: str, code: str, after: str) -> None:
@@ -96,17 +96,17 @@ def test_a_placeholder_counts_as_the_trigger() -> None:
 
 def test_a_trigger_twice_in_a_sentence_has_no_repair() -> None:
     """An edit that would break the sentence isn't offered."""
-    finding = the("TRIGGER_TWICE", report({**GOOD, "7.jpg": "ohwx woman smiles while ohwx woman waves in a garden"}))
+    finding = the("trigger_twice", report({**GOOD, "7.jpg": "ohwx woman smiles while ohwx woman waves in a garden"}))
     assert finding.repair is None
 
 
 @pytest.mark.parametrize(
     ("text", "code", "level"),
     [
-        ("ohwx woman " + "y" * 2000, "TOO_LONG", "error"),
-        ("ohwx woman " + "tree " * 300, "CUT_OFF", "warning"),
-        ("ohwx woman " + "tree " * 100, "LONG_FOR_CLIP", "note"),
-        ("ohwx woman 在公园里微笑，红色外套，早晨的阳光", "SCRIPT_UNREAD", "warning"),
+        ("ohwx woman " + "y" * 2000, "too_long", "reject"),
+        ("ohwx woman " + "tree " * 300, "cut_off", "warn"),
+        ("ohwx woman " + "tree " * 100, "long_for_clip", "info"),
+        ("ohwx woman 在公园里微笑，红色外套，早晨的阳光", "script_unread", "warn"),
     ],
 )
 def test_length_and_script(text: str, code: str, level: str) -> None:
@@ -114,13 +114,13 @@ def test_length_and_script(text: str, code: str, level: str) -> None:
     found = report({**GOOD, "long.jpg": text})
     assert codes(found) == {code}
     assert (the(code, found).level, the(code, found).photos) == (level, ("long.jpg",))
-    assert ("estimated" in the(code, found).message) == (code in ("CUT_OFF", "LONG_FOR_CLIP"))
+    assert ("estimated" in the(code, found).message) == (code in ("cut_off", "long_for_clip"))
 
 
 def test_the_same_text_on_different_photos() -> None:
     """Spelling aside; each text is one finding."""
     found = report({**GOOD, "7.jpg": "ohwx woman, Garden", "8.jpg": "ohwx  woman, garden.", "9.jpg": GOOD["1.jpg"]})
-    assert [finding.photos for finding in found.findings if finding.code == "DUPLICATE"] == [
+    assert [finding.photos for finding in found.findings if finding.code == "duplicate"] == [
         ("1.jpg", "9.jpg"),
         ("7.jpg", "8.jpg"),
     ]
@@ -129,20 +129,20 @@ def test_the_same_text_on_different_photos() -> None:
 def test_the_trigger_alone_is_no_duplicate() -> None:
     """A way to train that some choose on purpose: it is explained once."""
     found = report(["ohwx woman", "ohwx woman", "ohwx"])
-    assert codes(found) == {"TRIGGER_ONLY", "CLASS_WORD_MISSING"}
-    assert the("TRIGGER_ONLY", found).level == "note"
+    assert codes(found) == {"trigger_only", "class_word_missing"}
+    assert the("trigger_only", found).level == "info"
 
 
 def test_looks_named_in_most_captions() -> None:
     """The classic mistake: hair colour named everywhere. As a tag it can be taken out at once."""
     captions = {f"{n}.jpg": f"ohwx woman, brown hair, {place}" for n, place in enumerate(PLACES)}
     captions["0.jpg"] = "ohwx woman with brown hair near a red door"
-    finding = the("TRAIT_OF_IDENTITY", report(captions))
+    finding = the("trait_of_identity", report(captions))
     assert (finding.subject, len(finding.photos), finding.repair) == ("brown hair", 8, RemoveTag("brown hair"))
     assert "part of the character" in finding.message
     assert repaired(finding, captions)["3.jpg"] == "ohwx woman, in a kitchen"
     assert traits(report([f"ohwx woman, {'brown hair, ' if n < 4 else ''}{p}" for n, p in enumerate(PLACES)])) == {
-        "brown hair": "TRAIT_OF_IDENTITY"
+        "brown hair": "trait_of_identity"
     }
 
 
@@ -151,20 +151,20 @@ def test_looks_that_change_are_named_rightly() -> None:
     colours = ["red", "blue", "green", "black", "white", "pink", "grey", "silver"]
     assert traits(report([f"ohwx woman, {c} hair, {p}" for c, p in zip(colours, PLACES, strict=True)])) == {}
     assert traits(report([f"ohwx woman, {c} beard, {p}" for c, p in zip(colours, PLACES, strict=True)])) == {
-        "beard": "TRAIT_OF_IDENTITY"
+        "beard": "trait_of_identity"
     }
 
 
 def test_looks_inside_sentences_have_no_ready_repair() -> None:
     """Cutting words out of a sentence would leave nonsense: a person rewrites it."""
-    finding = the("TRAIT_OF_IDENTITY", report([f"ohwx, a woman with long brown hair {p}." for p in PLACES]))
+    finding = the("trait_of_identity", report([f"ohwx, a woman with long brown hair {p}." for p in PLACES]))
     assert (finding.subject, finding.repair) == ("long brown hair", None)
 
 
 def test_other_things_in_nearly_all_captions() -> None:
     """Clothes, light and place: a matter of photos, so nothing is taken out; the longest phrase is named once."""
     found = report([f"ohwx woman {p}, white linen shirt, soft light" for p in PLACES])
-    assert traits(found) == {"white linen shirt": "TRAIT_IN_NEARLY_ALL", "soft light": "TRAIT_IN_NEARLY_ALL"}
+    assert traits(found) == {"white linen shirt": "trait_in_nearly_all", "soft light": "trait_in_nearly_all"}
     assert all(finding.repair is None for finding in found.findings)
     half = [f"ohwx woman {p}{', soft light' if n % 2 else ''}" for n, p in enumerate(PLACES)]
     assert traits(report(half)) == {}
@@ -200,10 +200,10 @@ def test_findings_come_gravest_first_and_as_json() -> None:
     """Errors before warnings before notes; the report is plain data."""
     found = report(["y" * 2001, "", "OHWX", "smiling", "smiling", "ohwx, ohwx"])
     levels = [finding.level for finding in found.findings]
-    assert levels == sorted(levels, key=["error", "warning", "note"].index)
-    assert levels[0] == "error"
+    assert levels == sorted(levels, key=["reject", "warn", "info"].index)
+    assert levels[0] == "reject"
     assert json.loads(json.dumps(found.as_dict()))["photos"] == 6
-    assert {finding.code for finding in found.of("3.jpg")} >= {"TRIGGER_SPELLING"}
+    assert {finding.code for finding in found.of("3.jpg")} >= {"trigger_spelling"}
     for finding in found.findings:
         assert finding.message.endswith(".")
         assert set(finding.photos) <= {f"{number}.jpg" for number in range(1, 7)}
