@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, cast
 from ..errors import IsengardError
 
 if TYPE_CHECKING:
-    from .interface import Generator
+    from .interface import ComfyUIAt, Generator
 
-_MODULES = {"diffusers": ".diffusers"}
+_MODULES = {"diffusers": ".diffusers", "comfyui": ".comfyui"}
 NOT_READY = {
-    "comfyui": "the bridge to a ComfyUI's own graphs is not written yet",
     "video": "moving pictures of a character are planned, and no model for them is built in yet",
 }
 """Generators that are planned: name and what is missing."""
 NAMES = (*_MODULES, *NOT_READY)
+PREFERRED = ("comfyui", "diffusers")
+"""Where it is ready, a ComfyUI makes the pictures: it has the toggles, and its queue knows what else runs there."""
 
 
-def load_generator(name: str, logs: Path) -> Generator:
-    """A new generator of that name, which writes its log into the folder `logs`; nothing is loaded by it yet.
+def load_generator(name: str, logs: Path, comfyui: ComfyUIAt | None = None) -> Generator:
+    """A new generator of that name, which writes its log into the folder `logs`; nothing is loaded by it yet. Without
+    `comfyui` the one at COMFYUI_URL is meant.
 
     Raises GENERATOR_NOT_READY for one that is planned only, GENERATION_INVALID for an unknown one.
     """
@@ -33,4 +35,4 @@ def load_generator(name: str, logs: Path) -> Generator:
     if name not in _MODULES:
         problem = f"generator must be one of {', '.join(NAMES)}, got {name!r:.60}."
         raise IsengardError("GENERATION_INVALID", problem, problems=[problem])
-    return cast("Generator", import_module(_MODULES[name], __package__).make(logs))
+    return cast("Generator", import_module(_MODULES[name], __package__).make(logs, comfyui))

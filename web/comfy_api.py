@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import IsengardError
+from ..generator.comfyui.answers import end_of, refusal
 
 _SECONDS = 30.0
 
@@ -52,16 +53,10 @@ class ComfyApi:
 
     def end_of(self, prompt_id: str) -> tuple[str, str]:
         """How a prompt ended: `success`, `interrupted`, `error` with a message, or nothing if it did not run."""
-        found = self._ask("GET", f"/history/{prompt_id}").get(prompt_id)
-        if not found:
+        end = end_of(self._ask("GET", f"/history/{prompt_id}").get(prompt_id))
+        if end is None:
             return "", ""
-        for name, values in (found.get("status") or {}).get("messages", []):
-            if name == "execution_interrupted":
-                return "interrupted", ""
-            if name == "execution_error":
-                where = str(values.get("node_type", "a node"))
-                return "error", f"{where}: {str(values.get('exception_message', '')).strip()}"
-        return "success", ""
+        return end.how, end.told if end.how == "error" else ""
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         address = urlsplit(self._address())
@@ -79,7 +74,7 @@ class ComfyApi:
                 "COMFYUI_UNREACHABLE", f"ComfyUI does not answer at {address.geturl()}: {problem}."
             ) from problem
         if answer.status >= 400:
-            raise IsengardError("COMFYUI_REFUSED", f"ComfyUI refused {method} {path}: {_reason(answer.status, data)}")
+            raise IsengardError("COMFYUI_REFUSED", f"ComfyUI refused {method} {path}: {refusal(answer.status, data)}")
         return json.loads(data) if data.strip() else {}
 
 
@@ -89,15 +84,3 @@ def _connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # our own process, perhaps self-signed
     return http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=context)
-
-
-def _reason(status: int, data: bytes) -> str:
-    """What ComfyUI says is wrong: its message and the first complaint about a node."""
-    try:
-        found = json.loads(data)
-        parts = [str(found["error"]["message"])]
-        for node in (found.get("node_errors") or {}).values():
-            parts += [f"{node.get('class_type')}: {item['message']} ({item['details']})" for item in node["errors"]]
-        return "; ".join(parts[:3])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return f"status {status}."

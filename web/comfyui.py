@@ -7,6 +7,7 @@ import re
 from aiohttp import web
 
 from .. import log, settings
+from ..generator.interface import ComfyUIAt
 from ..library.shared import the_library
 from .alone import taken
 from .answers import finish
@@ -14,12 +15,11 @@ from .api import all_routes
 from .endpoint import add_routes
 from .guard import Guard
 from .mounting import PREFIX, Surroundings
-from .pages import DIST
+from .pages import DIST, UNBUILT
 from .prompt_queue import PromptQueue
 from .services import Services, make_services
 
 _ABSOLUTE = re.compile(r'\b(href|src)="/(?!/)')
-_UNBUILT = "<h1>Isengard</h1><p>The panel is not built: see web/panel/README.md in the pack's folder.</p>"
 _POLICY = "frame-ancestors 'self'; object-src 'none'; base-uri 'none'"
 
 
@@ -76,6 +76,7 @@ def make_host(around: Surroundings) -> ComfyHost:
         on_network=around.on_network(),
         library=the_library(),
         make_queue=lambda jobs, changed: PromptQueue(jobs, around.address, changed=changed),
+        comfyui=ComfyUIAt(address=around.address, inside=True),
     )
     log.write_to(services.server_log)
     return ComfyHost(services, around.folder, lock)
@@ -85,5 +86,5 @@ def _index(folder: str) -> str:
     """The panel's page, whose files ComfyUI has elsewhere than the standalone host."""
     path = DIST / "index.html"
     if not path.is_file():
-        return f"<!doctype html>{_UNBUILT}"
+        return f'<!doctype html><meta charset="utf-8"><title>Isengard</title>{UNBUILT}'
     return _ABSOLUTE.sub(rf'\1="/extensions/{folder}/', path.read_text(encoding="utf-8"))

@@ -4,23 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import settings
 from ..errors import IsengardError
-from ..generator.request import LoraUse
+from ..generator.queue import GenerationQueue
+from ..generator.request import GenerationRequest, LoraUse, request_from_dict
 from ..library import basemodels, characters, loras
+from ..library.gallery import Picture
 from ..library.loras import Lora
 from ..library.store import Library
 from ..trainer.job import BaseFiles, JobFolder
 from ..trainer.plan import identify
 
 
-def choose_lora(library: Library, character: str, lora_id: str = "") -> Lora:
-    """The LoRA `lora_id`, or the character's latest one whose weights are there.
+@dataclass(frozen=True)
+class Wish:
+    """A character in a picture, by ids: character, LoRA, or both."""
 
-    Raises CHARACTER_MISSING, NAME_INVALID; LORA_MISSING if the character has none.
+    character: str = ""
+    lora: str = ""
+    strength: float | None = None
+    """None: the character's."""
+
+
+def request_values(library: Library, wishes: list[Wish], family: str | None) -> dict[str, Any]:
+    """Family, base files and LoRAs of a request for pictures of some characters, or of nobody.
+
+    Raises CHARACTER_MISSING, LORA_MISSING, NAME_INVALID; LORA_WRONG_FAMILY if they don't go together.
+    """
+    chosen: list[Lora] = []
+    for wish in wishes:
+        chosen.append(choose_lora(library, wish.character, wish.lora, family or (chosen[0].family if chosen else "")))
+    if not chosen:
+        family = family or settings.default_family()
+        return {"family": family, "base": vars(base_files(family))}
+    family = family or chosen[0].family
+    for lora in chosen:
+        if lora.family != family:
+            raise IsengardError(
+                "LORA_WRONG_FAMILY", f"{lora.name} was trained on {lora.family} and can't be used with {family}."
+            )
+    uses = [use_of(library, lora, wish.strength) for lora, wish in zip(chosen, wishes, strict=True)]
+    return {"family": family, "base": vars(base_of(library, chosen[0])), "loras": [vars(use) for use in uses]}
+
+
+async def finished_request(queue: GenerationQueue, values: dict[str, Any], base_file: str = "") -> GenerationRequest:
+    """A request from JSON values, with what was left open chosen by the generator: the one that is named, or the best.
+
+    Raises GENERATION_INVALID, GENERATOR_NOT_READY, FEATURE_NOT_READY, MODEL_MISSING, COMFYUI_UNREACHABLE.
+    """
+    request_from_dict(values)  # what is wrong with it whoever makes it, before anybody is asked
+    family = str(values["family"])
+    name = values.get("generator") or await queue.best(family)
+    if base_file:
+        known = [base.name for base in await queue.bases(name, family)]
+        if base_file not in known:
+            raise IsengardError("MODEL_MISSING", f"The generator {name} has no base model {base_file[:100]!r}.")
+        values = {**values, "base": {**values["base"], "transformer": base_file}}
+    return request_from_dict(await queue.complete(name, {**values, "generator": name}))
+
+
+def choose_lora(library: Library, character: str, lora_id: str = "", family: str = "") -> Lora:
+    """The LoRA `lora_id`, or the one that was chosen for the character, else its latest whose weights are there.
+
+    One for the base model `family` comes first, if the character has one. Raises CHARACTER_MISSING, NAME_INVALID;
+    LORA_MISSING if the character has none.
     """
     if lora_id:
         found = loras.find(library, lora_id)
@@ -28,9 +79,10 @@ def choose_lora(library: Library, character: str, lora_id: str = "") -> Lora:
             raise IsengardError("LORA_MISSING", f"{lora_id} is no LoRA of {character}.")
         return found
     somebody = characters.get(library, character)
-    for lora in loras.list_all(library, character):
-        if loras.path_of(library, lora).is_file():
-            return lora
+    there = [lora for lora in loras.list_all(library, character) if loras.path_of(library, lora).is_file()]
+    fitting = [lora for lora in there if lora.family == family] or there
+    if fitting:
+        return next((lora for lora in fitting if lora.id == somebody.lora), fitting[0])
     raise IsengardError("LORA_MISSING", f"{somebody.name} has no LoRA yet.", hint="Train the character first.")
 
 
@@ -94,3 +146,14 @@ def _there(base: BaseFiles) -> bool:
 
 def _files(noted: Mapping[str, Any]) -> BaseFiles:
     return BaseFiles(**{name: path for name in vars(BaseFiles()) if isinstance(path := noted.get(name), str)})
+
+
+def request_of_picture(picture: Picture) -> GenerationRequest:
+    """The request that makes a picture of the gallery again in ComfyUI; files are known by their names.
+
+    Raises PICTURE_CORRUPT if nobody knows what it was made with, GENERATION_INVALID for settings that are not ours.
+    """
+    values = {name: value for name, value in picture.settings.items() if name not in ("format", "sent")}
+    if not values:
+        raise IsengardError("PICTURE_CORRUPT", f"Nobody knows what {picture.id} was made with.")
+    return request_from_dict({**values, "generator": "comfyui"})

@@ -1,4 +1,4 @@
-"""Moves of jobs that no process works on, as both hosts' queues make them."""
+"""What both hosts' queues do with a job: moves of those that no process works on, wishes to one that trains."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ import time
 from collections.abc import Callable
 
 from ..errors import IsengardError
+from ..library.jobs import Job
 from ..trainer.job import ACTIVE, JobFolder, ask
 
 _PATIENCE_SECONDS = 10.0
 """How long a trainer that has said its last word may take to let go of its job."""
+
+
+def ask_now(job: Job, *, sample: bool, save: bool) -> None:
+    """Asks the trainer that works on a job for samples or a checkpoint out of turn. Raises JOB_STATE if none does."""
+    if job.state.state not in ACTIVE or job.folder.owner() is None:
+        raise IsengardError(
+            "JOB_STATE", f"A job that is {job.state.state} can't do that now.", hint="Ask for it while it trains."
+        )
+    ask(job.folder.control_file, sample=sample, save=save)
 
 
 def stop_waiting(folder: JobFolder, state: str, reason: str, wish: str) -> None:

@@ -33,6 +33,18 @@ Cursor = Annotated[str, Field(max_length=200, description="Where the last page e
 Limit = Annotated[int, Field(ge=1, le=500, description="The most entries of a page.")]
 
 
+NEXT: str = Field(default="", description="Cursor of the next page; empty on the last.")
+
+
+class PageQuery(Query):
+    """Of a list that is given whole unless somebody wants pages."""
+
+    cursor: Annotated[str, Field(max_length=4000)] = Field(
+        default="", description="Where the last page ended: its `next`."
+    )
+    limit: Limit | None = Field(default=None, description="The most entries of a page; left out: all.")
+
+
 class ErrorInfo(Out):
     """One error."""
 

@@ -53,7 +53,7 @@ def statuses(route: Route) -> dict[int, list[str]]:
     if not route.free:
         codes.append("TOKEN_MISSING")
     if route.body is not None or route.upload:
-        codes += ["REQUEST_UNREADABLE", "REQUEST_TOO_LARGE", "CONTENT_TYPE_WRONG"]
+        codes += ["REQUEST_UNREADABLE", "REQUEST_TOO_LARGE", "REQUEST_SLOW", "CONTENT_TYPE_WRONG"]
     if route.method != "GET":
         codes += ["DISK_FULL", "FOLDER_NOT_WRITABLE"]
     if route.parameters:

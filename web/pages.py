@@ -29,13 +29,14 @@ _WEB_TYPES = {
     **TYPES,
 }
 _STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em}"
-_UNBUILT = """<h1>Isengard</h1>
-<p>The server is running. The panel is not built yet:</p>
-<pre>cd web/panel
-npm ci
-npm run build</pre>
+UNBUILT = """<h1>Isengard</h1>
+<p>It is running, but its page is missing: this folder comes from the sources, and the page is not built yet.</p>
+<p>The package in the Comfy Registry has it built in: install “Isengard” from ComfyUI Manager's list. Or install
+Node.js 20.19 or newer, and run this in the pack's folder:</p>
+<pre>python install.py</pre>
 <p>Then load this page again. Until then the <a href="/isengard/openapi.json">API</a> is here; docs/API.md shows how to
 use it with curl.</p>"""
+"""What stands in the place of the page until it is built."""
 
 
 _LOCKED = "<p>Open the address with <code>?token=…</code> that the server printed.</p>"
@@ -76,7 +77,7 @@ def _file(name: str) -> web.StreamResponse:
     path = DIST / name
     if not path.resolve().is_relative_to(DIST.resolve()) or ".." in Path(name).parts or not path.is_file():
         if name == "index.html":
-            return _page("Isengard", _UNBUILT, 200)
+            return _page("Isengard", UNBUILT, 200)
         return _page("Nothing here", "<p>There is nothing at this address.</p>", 404)
     kind = _WEB_TYPES.get(path.suffix, "application/octet-stream")
     return web.FileResponse(path, headers={"Content-Type": kind, "Cache-Control": "no-cache"})

@@ -13,16 +13,19 @@ from ..errors import IsengardError
 T = TypeVar("T")
 
 
-def page(items: Sequence[T], key: Callable[[T], tuple[str, ...]], cursor: str, limit: int) -> tuple[list[T], str]:
-    """The entries behind the cursor of a list sorted by `key`, downwards, and the cursor of the next page.
+def page(
+    items: Sequence[T], key: Callable[[T], tuple[str, ...]], cursor: str, limit: int | None, *, upwards: bool = False
+) -> tuple[list[T], str]:
+    """The entries behind the cursor of a list sorted by `key`, downwards unless it is said, and the cursor of the next
+    page. Without a limit all are on one.
 
     Entries that were added or taken away meanwhile move nothing. Raises REQUEST_INVALID for a cursor that is none.
     """
     if cursor:
         last = unpack(cursor)
-        items = [item for item in items if key(item) < last]
+        items = [item for item in items if (key(item) > last if upwards else key(item) < last)]
     shown = list(items[:limit])
-    return shown, pack(key(shown[-1])) if len(items) > limit else ""
+    return shown, pack(key(shown[-1])) if len(items) > len(shown) else ""
 
 
 def pack(key: tuple[str, ...]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import typing
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -12,21 +14,38 @@ from pydantic import BaseModel, ValidationError
 from ..errors import IsengardError
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds for a whole JSON body, and for the next piece of an upload: nobody may hold a place by sending nothing."""
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"-?\d{1,17}(\.\d{1,17})?([eE][+-]?\d{1,3})?")
 _PROBLEMS_SHOWN = 5
 
 
 async def read_limited(request: web.Request, limit: int) -> bytes:
-    """The body, at most so many bytes. Raises REQUEST_TOO_LARGE before more is taken in."""
+    """The body, at most so many bytes. Raises REQUEST_TOO_LARGE before more is taken in, REQUEST_SLOW."""
     if (request.content_length or 0) > limit:
         raise too_large(limit)
-    data = bytearray()
-    async for chunk in request.content.iter_any():
-        data += chunk
-        if len(data) > limit:
-            raise too_large(limit)
-    return bytes(data)
+
+    async def read() -> bytes:
+        data = bytearray()
+        async for chunk in request.content.iter_any():
+            data += chunk
+            if len(data) > limit:
+                raise too_large(limit)
+        return bytes(data)
+
+    return await in_time(read())
+
+
+async def in_time(piece: Awaitable[T]) -> T:
+    """What is awaited, if it comes soon enough. Raises REQUEST_SLOW."""
+    try:
+        return await asyncio.wait_for(piece, PATIENCE)
+    except asyncio.TimeoutError as problem:
+        raise IsengardError(
+            "REQUEST_SLOW", f"The request's body did not come within {PATIENCE:.0f} seconds."
+        ) from problem
 
 
 def too_large(limit: int) -> IsengardError:

@@ -9,8 +9,10 @@ from typing import Any
 
 from .. import log
 from ..errors import IsengardError
-from ..generator.interface import Event
-from ..generator.queue import Generation, GenerationQueue
+from ..generator import load_generator
+from ..generator.generation import Generation
+from ..generator.interface import ComfyUIAt, Event
+from ..generator.queue import GenerationQueue
 from ..library import gallery
 from ..library.store import Library
 from ..trainer.job import JobFolder
@@ -41,10 +43,15 @@ class Trainings:
 class Pictures:
     """A part of the services. A training that needs the device calls `queue.make_room` first and `queue.go_on` last."""
 
-    def __init__(self, library: Library, hub: Hub) -> None:
+    def __init__(self, library: Library, hub: Hub, comfyui: ComfyUIAt | None = None) -> None:
         self._library = library
         self._hub = hub
-        self.queue = GenerationQueue(library.root / "generations", self._keep, Trainings(library))
+        self.queue = GenerationQueue(
+            library.root / "generations",
+            self._keep,
+            Trainings(library),
+            make=lambda name, logs: load_generator(name, logs, comfyui),
+        )
         self._unlisten: Callable[[], None] | None = None
 
     async def start(self) -> None:

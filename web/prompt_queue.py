@@ -19,7 +19,7 @@ from ..library.jobs import Job, Jobs
 from ..trainer.job import ACTIVE, RESUMABLE, ask, read_control
 from ..trainer.supervisor import supervised
 from .comfy_api import ComfyApi
-from .job_moves import fail, stop_waiting, when_free
+from .job_moves import ask_now, fail, stop_waiting, when_free
 from .prompts import Graph, graphs_for
 
 _LOOK_SECONDS = 1.5
@@ -40,7 +40,7 @@ class _Queued:
 
 
 class PromptQueue:
-    """Has the interface of `queue.Queue`; its methods ask ComfyUI over HTTP and belong on worker threads."""
+    """Has the interface of `queue_interface.Queue`; its methods ask ComfyUI over HTTP and belong on worker threads."""
 
     def __init__(self, jobs: Jobs, address: Callable[[], str], *, changed: Callable[[], None] = lambda: None) -> None:
         self._jobs = jobs
@@ -151,6 +151,11 @@ class PromptQueue:
                     self._api.delete(list(old.graphs))
                 when_free(job.folder, lambda: job.folder.requeue(correlation_id=correlation_id))
             self.enqueue(job_id)
+
+    def ask(self, job_id: str, *, sample: bool = False, save: bool = False) -> None:
+        """See Queue."""
+        with self._turn:
+            ask_now(self._jobs.get(job_id), sample=sample, save=save)
 
     def _stop_active(self, job: Job, wish: str) -> None:
         """The trainer, or the node that prepares, hears of it by control.json; the interrupt ends its prompt."""

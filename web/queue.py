@@ -1,7 +1,7 @@
 """The standalone host's queue: jobs run one after the other, each in a trainer's process; the order is on the disk.
 
-The truth is the jobs' own states; `queue.json` only says in which order the queued ones come. In ComfyUI another queue
-with the same interface stands here: there jobs are prompts.
+The truth is the jobs' own states; `queue.json` only says in which order the queued ones come. In ComfyUI jobs are
+prompts, see prompt_queue.py.
 """
 
 from __future__ import annotations
@@ -11,60 +11,23 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, TimeoutError  # noqa: A004 (the builtin one from Python 3.11 on)
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
-from .. import log, settings
+from .. import log
 from ..errors import IsengardError
-from ..files import read_json, write_json
 from ..library.jobs import Job, Jobs
 from ..trainer.job import ACTIVE, RESUMABLE, ExitCode, JobFolder, ask, read_control
-from ..trainer.supervisor import Supervisor, tail_of
-from .job_moves import fail, stop_waiting, when_free
+from ..trainer.supervisor import tail_of
+from . import queue_order
+from .attempts import Attempts
+from .job_moves import ask_now, fail, stop_waiting, when_free
 
 _LOOK_SECONDS = 1.0
 """How often the queue looks for what others have done to jobs."""
 _MOMENT_SECONDS = 5.0
 """How long a trainer that has said its last word may keep whoever resumes its job waiting."""
-_GRACE_SECONDS = 120.0
-"""How long a trainer that was asked to stop may go on before it is told by signal."""
 _LOG = log.get("web.queue")
-
-
-class Queue(Protocol):
-    """What the API asks of whoever runs jobs. All may be called from any thread; they write files.
-
-    Raise NAME_INVALID, JOB_MISSING, JOB_STATE, JOB_FINISHED, JOB_LOCKED.
-    """
-
-    def enqueue(self, job_id: str) -> None:
-        """Puts a job whose state is queued at the end."""
-
-    def pause(self, job_id: str) -> None:
-        """A running job saves and becomes paused; a queued one is passed over until it is resumed."""
-
-    def cancel(self, job_id: str) -> None:
-        """Ends a job. What is saved stays: it can be resumed."""
-
-    def resume(self, job_id: str, correlation_id: str = "") -> None:
-        """Puts a stopped job at the end; it goes on from its last checkpoint."""
-
-    def order(self) -> list[str]:
-        """The waiting jobs, the next one first."""
-
-    def reorder(self, job_ids: Sequence[str]) -> list[str]:
-        """Puts these waiting jobs in front, in this order. Returns the whole order."""
-
-    @property
-    def running(self) -> str:
-        """The job that runs now, or nothing."""
-
-    async def start(self) -> None:
-        """Begins to run what waits."""
-
-    async def stop(self) -> None:
-        """Ends; a running job is left resumable."""
 
 
 class StandaloneQueue:
@@ -88,7 +51,7 @@ class StandaloneQueue:
         self._turn = threading.Condition(threading.RLock())
         self._order: list[str] = []
         self._running = ""
-        self._stop_run: Callable[[str], None] = lambda _wish: None
+        self._attempts = Attempts(self._turn)
         self._again: dict[str, str] = {}
         """Jobs to be queued again when they have stopped, with the correlation id of who asked."""
         self._ending = False
@@ -107,7 +70,7 @@ class StandaloneQueue:
         """Ends the running trainer so that it saves its step; its job becomes interrupted."""
         with self._turn:
             self._ending = True
-            self._stop_run("")
+            self._attempts.end()
             self._turn.notify_all()
         if self._worker is not None:
             await asyncio.to_thread(self._worker.join)
@@ -183,10 +146,15 @@ class StandaloneQueue:
                 when_free(job.folder, lambda: job.folder.requeue(correlation_id=correlation_id))
             self.enqueue(job_id)
 
+    def ask(self, job_id: str, *, sample: bool = False, save: bool = False) -> None:
+        """See Queue."""
+        with self._turn:
+            ask_now(self._jobs.get(job_id), sample=sample, save=save)
+
     def _ask(self, job: Job, wish: str) -> None:
         if job.id == self._running:
             ask(job.folder.control_file, stop=wish)
-            self._stop_run(wish)
+            self._attempts.stop(wish)
         elif job.folder.owner() is not None:  # trained by somebody else, e.g. from the command line
             ask(job.folder.control_file, stop=wish)
         else:
@@ -196,7 +164,7 @@ class StandaloneQueue:
 
     def _begin(self) -> None:
         self._jobs.tidy()
-        self._order, self._again = self._load()
+        self._order, self._again = queue_order.load(self._file)
         with self._turn:
             self._worker = threading.Thread(target=self._work, name="isengard-queue", daemon=True)
             self._worker.start()
@@ -207,7 +175,7 @@ class StandaloneQueue:
                 code: int | None = None
                 try:
                     if self._has_room():
-                        code = asyncio.run(self._supervise(job))
+                        code = self._attempts.run(job)
                 except IsengardError as problem:
                     _LOG.warning("the trainer was not started", code=problem.code, problem=problem.message)
                 except Exception:  # noqa: BLE001 (one job's trouble must not end the queue)
@@ -261,42 +229,6 @@ class StandaloneQueue:
                 busy = True
         return busy
 
-    async def _supervise(self, job: Job) -> int | None:
-        """One attempt; returns the exit code. Ended early by `_stop_run("")`, asked to stop by `_stop_run("pause")`."""
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
-        supervisor = Supervisor(
-            job.folder,
-            correlation_id=job.state.correlation_id,
-            log_level=settings.log_level(),
-            grace_seconds=_GRACE_SECONDS,
-        )
-        asked: set[asyncio.Task[None]] = set()
-
-        def stop(wish: str) -> None:
-            if wish:
-                asked.add(asyncio.ensure_future(supervisor.stop(wish)))
-            else:
-                over.set()
-
-        run, end = asyncio.ensure_future(_drain(supervisor)), asyncio.ensure_future(over.wait())
-        with self._turn:
-            self._stop_run = lambda wish: loop.call_soon_threadsafe(stop, wish)  # type: ignore[assignment]
-            if self._ending:
-                over.set()
-            elif wish := read_control(job.folder.control_file).stop:
-                stop(wish)
-        try:
-            await asyncio.wait({run, end}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            with self._turn:
-                self._stop_run = lambda _wish: None
-            for task in (run, end, *asked):
-                task.cancel()
-            results = await asyncio.gather(run, end, *asked, return_exceptions=True)
-        if isinstance(results[0], IsengardError):
-            raise results[0]
-        return supervisor.exit_code
-
     def _after(self, job: Job, code: int | None) -> None:
         with self._turn:
             try:
@@ -327,29 +259,13 @@ class StandaloneQueue:
             del self._again[job_id]
             self._save()
 
-    def _load(self) -> tuple[list[str], dict[str, str]]:
-        try:
-            found = read_json(self._file, "LIBRARY_CORRUPT")
-            again = {str(job_id): str(correlation_id) for job_id, correlation_id in found.get("again", {}).items()}
-            return [str(job_id) for job_id in found["order"]], again
-        except FileNotFoundError:
-            return [], {}
-        except (IsengardError, KeyError, TypeError, AttributeError):
-            _LOG.warning("queue.json can't be read; jobs run in the order in which they were made")
-            return [], {}
-
     def _save(self) -> None:
         """Keeps the order of those that wait, and wakes the worker and whoever listens."""
         self._order = self.order()
         first = [self._running] if self._running else []  # should we be killed before its trainer has begun
-        write_json(self._file, {"format": 1, "order": [*first, *self._order], "again": self._again})
+        queue_order.save(self._file, [*first, *self._order], self._again)
         self._turn.notify_all()
         self._changed()
-
-
-async def _drain(supervisor: Supervisor) -> None:
-    async for _event in supervisor.run():
-        pass  # whoever listens reads the job's event file
 
 
 def _fail(folder: JobFolder) -> None:

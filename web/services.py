@@ -10,14 +10,20 @@ from pathlib import Path
 from typing import Literal, ParamSpec, Protocol, TypeVar
 
 from .. import log, settings
+from ..generator.interface import ComfyUIAt
 from ..library.jobs import Jobs
 from ..library.redaction import Redaction
+from ..library.shared import open_library
 from ..library.store import Library
-from .adopting import Adopting
+from .adopting import adopting
+from .beside import Beside
+from .captioning import Captioning
 from .hub import Hub
 from .lag import Lag
-from .pictures import Pictures
-from .queue import Queue, StandaloneQueue
+from .pictures import Pictures, Trainings
+from .queue import StandaloneQueue
+from .queue_interface import Queue
+from .rating import rating
 from .tails import Tails
 from .threads import run_in
 
@@ -51,7 +57,11 @@ class Services:
     pool: ThreadPoolExecutor
     redaction: Redaction
     pictures: Pictures
-    adopting: Adopting
+    adopting: Beside
+    """Takes in what was put into a character's folder."""
+    rating: Beside
+    """Measures how like the person a job's samples are."""
+    captioning: Captioning
     lag: Lag
     lists: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="isengard-lists")
@@ -111,21 +121,22 @@ def make_services(
     secrets: tuple[str, ...] = (),
     library: Library | None = None,
     make_queue: Callable[[Jobs, Callable[[], None]], Queue] | None = None,
+    comfyui: ComfyUIAt | None = None,
 ) -> Services:
     """Opens the library, unless one is given, and puts everything together; nothing runs before `Services.start`.
 
-    `make_queue` makes another queue than the standalone host's, given the jobs and what to call when it changes. Reads
-    files.
+    `make_queue` makes another queue than the standalone host's, given the jobs and what to call when it changes;
+    `comfyui` is another ComfyUI for pictures than the one at COMFYUI_URL. Reads files.
     """
-    library = library or Library.open(root or settings.volume_root(), loras=settings.lora_folder())
+    library = library or open_library(root)
     (library.root / "logs").mkdir(exist_ok=True)
     places = {"Isengard": settings.PACK}
-    if comfyui := settings.comfyui_path():
-        places["ComfyUI"] = comfyui
+    if place := settings.comfyui_path():
+        places["ComfyUI"] = place
     redaction = Redaction(library.root, places, secrets)
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="isengard")
     hub, jobs = Hub(), Jobs(library)
-    pictures = Pictures(library, hub)
+    pictures = Pictures(library, hub, comfyui)
     queue: Queue
 
     def changed() -> None:
@@ -143,11 +154,12 @@ def make_services(
 
     tails = Tails(jobs, hub, redaction, run, lambda: jobs.mark_all_gone(queue.running))
     library.listen(lambda slugs: hub.tell("library", {"characters": sorted(slugs)}))
-    adopting, lag = Adopting(library, run), Lag()
+    taking_in, measuring, lag = adopting(library, run), rating(library, jobs, hub, run), Lag()
+    captions = Captioning(library, lambda told: hub.tell("captioning", told), Trainings(library).reason)
     return Services(
         library=library, jobs=jobs, queue=queue, hub=hub, tails=tails, pool=pool, redaction=redaction, host=host,
-        pictures=pictures, adopting=adopting, lag=lag, on_network=on_network,
-        parts=[*([lag] if host == "standalone" else []), tails, adopting, pictures, queue],
+        pictures=pictures, adopting=taking_in, rating=measuring, captioning=captions, lag=lag, on_network=on_network,
+        parts=[*([lag] if host == "standalone" else []), tails, taking_in, measuring, captions, pictures, queue],
     )  # fmt: skip
 
 

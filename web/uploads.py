@@ -14,7 +14,7 @@ from aiohttp.multipart import MultipartReader
 from ..errors import IsengardError
 from ..library import scratch
 from .call import Call
-from .parsing import check_content_type, too_large
+from .parsing import check_content_type, in_time, too_large
 
 FILE_LIMIT = 100_000_000
 """Bytes of one file."""
@@ -51,7 +51,7 @@ async def desk(call: Call, kind: str) -> AsyncIterator[Path]:
 async def batches(call: Call, folder: Path, captions: dict[str, str]) -> AsyncGenerator[list[Upload], None]:
     """The files of a form, some at a time; texts named `<photo>.txt` go into `captions` by stem instead.
 
-    Raises CONTENT_TYPE_WRONG, REQUEST_UNREADABLE, REQUEST_INVALID, REQUEST_TOO_LARGE.
+    Raises CONTENT_TYPE_WRONG, REQUEST_UNREADABLE, REQUEST_INVALID, REQUEST_TOO_LARGE, REQUEST_SLOW.
     """
     check_content_type(call.request, "multipart/form-data")
     async with call.services.uploads:
@@ -76,7 +76,7 @@ async def batches(call: Call, folder: Path, captions: dict[str, str]) -> AsyncGe
 
 
 async def save_body(call: Call, target: Path, limit: int) -> None:
-    """The request's body as a file. Raises REQUEST_TOO_LARGE."""
+    """The request's body as a file. Raises REQUEST_TOO_LARGE, REQUEST_SLOW."""
     if (call.request.content_length or 0) > limit:
         raise too_large(limit)
     async with call.services.uploads:
@@ -84,7 +84,7 @@ async def save_body(call: Call, target: Path, limit: int) -> None:
         stream = await call.run(target.open, "wb")
         try:
             pending = bytearray()
-            async for chunk in call.request.content.iter_any():
+            while chunk := await in_time(call.request.content.readany()):
                 pending += chunk
                 size += len(chunk)
                 if size > limit:
@@ -105,11 +105,11 @@ def plain_title(name: str) -> str:
 async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
     try:
         reader = await request.multipart()
-        while (part := await reader.next()) is not None:
+        while (part := await in_time(reader.next())) is not None:
             if isinstance(part, MultipartReader):
                 raise IsengardError("REQUEST_UNREADABLE", "The form holds another form.", hint="Send files only.")
             if part.filename is None:
-                await part.release()
+                await in_time(part.release())
                 continue
             yield part
     except (ValueError, AssertionError, RuntimeError, HttpProcessingError, web.HTTPException) as problem:
@@ -122,7 +122,7 @@ async def _saved(call: Call, part: BodyPartReader, title: str, target: Path) -> 
     size = 0
     stream = await call.run(target.open, "wb")
     try:
-        while piece := await part.read_chunk(_PIECE):
+        while piece := await in_time(part.read_chunk(_PIECE)):
             size += len(piece)
             if size <= FILE_LIMIT:
                 await call.run(stream.write, piece)
@@ -135,7 +135,7 @@ async def _saved(call: Call, part: BodyPartReader, title: str, target: Path) -> 
 
 async def _text(part: BodyPartReader) -> str:
     data = bytearray()
-    while piece := await part.read_chunk():
+    while piece := await in_time(part.read_chunk()):
         data += piece
         if len(data) > CAPTION_LIMIT:
             raise IsengardError("REQUEST_TOO_LARGE", f"A caption may have {CAPTION_LIMIT:,} bytes.")

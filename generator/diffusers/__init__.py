@@ -15,10 +15,11 @@ from typing import Any
 from ... import log
 from ...errors import IsengardError
 from ...trainer.pipelines import check_lora
-from ..interface import Event, Readiness, check_toggles
+from ..interface import Base, ComfyUIAt, Event, Readiness, check_toggles, filled_in
 from ..request import GenerationRequest
 from .process import Process
 
+STEPS, GUIDANCE = 20, 3.5
 IDLE_SECONDS = 300.0
 """A model that nobody uses for so long is let go, with its process."""
 CANCEL_SECONDS = 2.0
@@ -41,6 +42,7 @@ class DiffusersGenerator:
 
     name = "diffusers"
     title = "diffusers"
+    own_queue = False
 
     def __init__(self, logs: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._log_file = logs / "generator.log"
@@ -54,6 +56,18 @@ class DiffusersGenerator:
         """Pictures always; the toggles need graphs that only ComfyUI has."""
         missing = {name: Readiness(ready=False, reason=reason) for name, reason in _MISSING.items()}
         return {"pictures": Readiness(ready=True), **missing}
+
+    def shares_device(self) -> bool:
+        """Its process does."""
+        return True
+
+    async def bases(self, family: str) -> list[Base]:
+        """The base files are given by path."""
+        return []
+
+    async def complete(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Both of its families are of one kind."""
+        return filled_in(values, steps=STEPS, guidance=GUIDANCE)
 
     async def check(self, request: GenerationRequest) -> None:
         """The toggles and the LoRA files' headers; the base files are looked at by the process, which has torch."""
@@ -169,6 +183,6 @@ def _as_error(message: dict[str, Any]) -> IsengardError:
     return IsengardError(message["code"], message["message"], hint=message["hint"], **message.get("details", {}))
 
 
-def make(logs: Path) -> DiffusersGenerator:
+def make(logs: Path, _comfyui: ComfyUIAt | None = None) -> DiffusersGenerator:
     """For the registry."""
     return DiffusersGenerator(logs)

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ class Process:
             output = log_file.open("wb")
         with output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
+                *settings.python(),
                 str(settings.PACK),
                 "generate",
                 "--child",

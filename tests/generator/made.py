@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from isengard.generator.interface import Event, Generator, Readiness, check_toggles
+from isengard.generator.interface import Base, Event, Generator, Readiness, check_toggles, filled_in
 from isengard.generator.request import TOGGLES, GenerationRequest
 from isengard.media.png import write_png
 
@@ -37,8 +37,13 @@ class Painter:
     name = "painter"
     title = "Painter"
 
-    def __init__(self, seconds: float = 0.005) -> None:
+    def __init__(self, seconds: float = 0.005, *, own_queue: bool = False, on_device: bool = True) -> None:
         self._seconds = seconds
+        self._on_device = on_device
+        self.own_queue = own_queue
+        self.waits = asyncio.Event()
+        """Set: what is handed over begins."""
+        self.waits.set()
         self.rests = 0
         self.closed = False
         self.fail_with: Exception | None = None
@@ -50,6 +55,18 @@ class Painter:
         missing = {name: Readiness(ready=False, reason=f"The painter can't do {name}.") for name in TOGGLES}
         return {"pictures": Readiness(ready=True), **missing}
 
+    def shares_device(self) -> bool:
+        """As it was made."""
+        return self._on_device
+
+    async def bases(self, family: str) -> list[Base]:
+        """None."""
+        return []
+
+    async def complete(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Steps."""
+        return filled_in(values, steps=3, guidance=1.0)
+
     async def check(self, request: GenerationRequest) -> None:
         """Refuses toggles."""
         check_toggles(request, await self.readiness(request.family))
@@ -60,6 +77,9 @@ class Painter:
         """Paints."""
         if self.fail_with is not None:
             raise self.fail_with
+        if not self.waits.is_set():
+            yield {"type": "queued", "position": 1, "reason": "somebody else paints"}
+            await self.waits.wait()
         for picture in range(first, request.count):
             for step in range(request.steps + 1):
                 if cancelled.is_set():

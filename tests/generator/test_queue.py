@@ -262,3 +262,36 @@ async def test_old_generations_are_forgotten(host: Host, monkeypatch: pytest.Mon
     assert len(list(host.folder.glob("*.json"))) <= 4
     assert made[-1] in queue.list_all()
     await queue.stop()
+
+
+async def test_what_has_a_queue_of_its_own_is_handed_over_at_once(host: Host) -> None:
+    """Beside each other and beside a training; what waits there says so, and does not count as begun."""
+    host.busy = "a training is running"
+    host.painter = Painter(own_queue=True, on_device=False)
+    host.painter.waits.clear()
+    queue = host.queue()
+    await queue.start()
+    made = [await queue.submit(mini(seed=seed)) for seed in (1, 2)]
+    await until(lambda: all(one.reason == "somebody else paints" for one in made))
+    assert [(one.state, one.attempt) for one in queue.running] == [("queued", 0), ("queued", 0)]
+    assert [json.loads((host.folder / f"{one.id}.json").read_text())["state"] for one in made] == ["queued", "queued"]
+    host.painter.waits.set()
+    for one in made:
+        assert (await follow(queue, one.id))[-1][1]["type"] == "done"
+    assert [one.attempt for one in made] == [1, 1]
+    assert host.painter.rests == 0
+    await queue.stop()
+
+
+async def test_what_is_taken_away_in_another_queue_is_cancelled(host: Host) -> None:
+    """Its generator ends without all pictures, and nobody here has asked for that."""
+    host.painter = Painter(own_queue=True, on_device=False)
+    host.painter.waits.clear()
+    queue = host.queue()
+    await queue.start()
+    made = await queue.submit(mini(count=2))
+    await until(lambda: made.reason)
+    made.cancelled.set()
+    host.painter.waits.set()
+    assert (await follow(queue, made.id))[-1][1] == {"type": "cancelled", "pictures": []}
+    await queue.stop()

@@ -101,7 +101,7 @@ class Client:
         return Stream(self.port, self.prefix + path, last)
 
 
-_BODILESS = ("/pause", "/cancel", "/resume", "/restore")
+_BODILESS = ("/pause", "/cancel", "/resume", "/restore", "/sample", "/save")
 
 
 @dataclass(frozen=True)
@@ -174,6 +174,8 @@ class Server:
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    python: str = sys.executable
+    pack: Path = settings.PACK
     process: subprocess.Popen[str] | None = None
     output: list[str] = field(default_factory=list)
 
@@ -181,7 +183,7 @@ class Server:
         """Starts it and waits until it listens."""
         self.output.clear()
         self.process = subprocess.Popen(
-            [sys.executable, str(settings.PACK), "serve", "--root", str(self.root), "--port", "0", *self.arguments],
+            [self.python, str(self.pack), "serve", "--root", str(self.root), "--port", "0", *self.arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONUTF8": "1", "ISENGARD_TOKEN": "", **self.environment},
         )  # fmt: skip

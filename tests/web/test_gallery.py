@@ -60,16 +60,21 @@ async def test_files_are_served_as_what_they_are(host: Host) -> None:
 
 
 async def test_deleting_can_be_undone(host: Host) -> None:
-    """204, gone from list and address, and back with the same number."""
+    """Gone from list and address, and back with the same number: by its own, or by the trash's that was answered."""
     client, services = host
     picture = add(services.library, "x")
     async with client.delete(f"{API}/{picture.id}") as response:
-        assert response.status == 204
+        assert response.status == 200
+        entry = (await response.json())["trash"]
     for method, path in (("GET", f"{API}/{picture.id}"), ("DELETE", f"{API}/{picture.id}")):
         async with client.request(method, path) as response:
             assert (response.status, (await response.json())["error"]["code"]) == (404, "PICTURE_MISSING")
     async with client.post(f"{API}/{picture.id}/restore") as response:
         assert (response.status, (await response.json())["id"]) == (200, picture.id)
+    async with client.delete(f"{API}/{picture.id}") as response:
+        assert (await response.json())["trash"] == entry
+    async with client.post(f"/isengard/trash/{entry}/restore") as response:
+        assert (response.status, (await response.json())["kind"]) == (200, "picture")
     async with client.get(API) as response:
         assert (await response.json())["total"] == 1
 

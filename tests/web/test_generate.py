@@ -92,7 +92,7 @@ async def test_a_picture_is_asked_for_and_followed(host: Host) -> None:
     _, page = await host.get("/gallery?character=ada&q=rain")
     assert [found["id"] for found in page["pictures"]] == ids[::-1]
     assert page["pictures"][0]["settings"]["seed"] == 11
-    assert host.services.pictures.queue.get(made["id"]).correlation_id == "c" * 12
+    assert shown["correlation_id"] == "c" * 12
     assert str(host.services.library.root) not in json.dumps([events, shown, page])
 
 
@@ -136,7 +136,9 @@ async def test_cancelling_stops_it(host: Host) -> None:
         ({"prompt": "x", "upscale": {}}, 422, "FEATURE_NOT_READY"),
         ({"prompt": "x", "face_detailer": {"denoise": 0.3}}, 422, "FEATURE_NOT_READY"),
         ({"prompt": "x", "generator": "video"}, 501, "GENERATOR_NOT_READY"),
-        ({"prompt": "x", "generator": "comfyui"}, 501, "GENERATOR_NOT_READY"),
+        ({"prompt": "x", "generator": "comfyui"}, 422, "FEATURE_NOT_READY"),
+        ({"prompt": "x", "base_file": "flux1-dev.safetensors"}, 422, "MODEL_MISSING"),
+        ({"prompt": "x", "also": [{"character": "nobody"}]}, 404, "CHARACTER_MISSING"),
         ({"prompt": ""}, 422, "GENERATION_INVALID"),
         ({"prompt": "{trigger}"}, 422, "GENERATION_INVALID"),
         ({"prompt": "x", "character": "nobody"}, 404, "CHARACTER_MISSING"),
@@ -157,6 +159,39 @@ async def test_what_can_not_be_made_is_refused_by_name(
     found, answer = await host.post("/generate", body)
     assert (found, answer["error"]["code"]) == (status, code)
     assert (await host.get("/generate"))[1]["generations"] == []
+
+
+async def test_several_characters_are_in_one_picture(host: Host, weights: Path) -> None:
+    """Each with its LoRA and strength; all of one base model."""
+    host.paint_with(Painter())
+    library, run = host.services.library, host.services.run
+    other = weights.with_name("bob_sks_mini_1.safetensors")
+    other.write_bytes(b"bob's weights")
+    await run(characters.create, library, name="Bob", trigger_word="sks", class_word="man")
+    await run(loras.register, library, "bob", other, job="", step=3, family="mini")
+    wish = {"prompt": "at the sea", "character": "ada", "also": [{"character": "bob", "strength": 0.7}]}
+    status, made = await host.post("/generate", wish)
+    assert (status, made["settings"]["sent"]) == (201, "sks, ohwx, at the sea")
+    assert [(use["character"], use["strength"]) for use in made["settings"]["loras"]] == [("ada", 1.0), ("bob", 0.7)]
+    flux = weights.with_name("bob_sks_flux_1.safetensors")
+    flux.write_bytes(b"bob's other weights")
+    unfit = await run(loras.register, library, "bob", flux, job="", step=4, family="flux1-dev")
+    status, answer = await host.post("/generate", {**wish, "also": [{"lora": unfit.id}]})
+    assert (status, answer["error"]["code"]) == (422, "LORA_WRONG_FAMILY")
+
+
+async def test_graphs_need_a_comfyui(host: Host) -> None:
+    """Without one it is said what to do; a picture of the embedded model has no graph."""
+    host.paint_with(Painter())
+    status, answer = await host.post("/generate/graph", {"prompt": "x", "family": "flux1-dev"})
+    assert (status, answer["error"]["code"]) == (422, "FEATURE_NOT_READY")
+    assert "COMFYUI_URL" in answer["error"]["message"]
+    _, made = await host.post("/generate", {"prompt": "x", "steps": 1})
+    events = await events_of(host.client, f"{API}/generate/{made['id']}/stream")
+    picture = next(data["id"] for _, kind, data in events if kind == "picture")
+    status, answer = await host.get(f"/gallery/{picture}/graph")
+    assert (status, answer["error"]["code"]) == (422, "FEATURE_NOT_READY")
+    assert (await host.get("/gallery/none/graph"))[0] == 404
 
 
 async def test_generators_say_what_they_can_do(host: Host) -> None:
@@ -183,9 +218,12 @@ async def test_loras_are_listed_deleted_and_restored(host: Host) -> None:
     assert (status, lora["id"], lora["present"], lora["step"]) == (200, host.lora, True, 3)
     usable = {one["generator"]: one for one in lora["usable"]}
     assert usable["diffusers"]["ready"]
-    assert "not ready" in usable["comfyui"]["reason"]
+    assert "diffusers" in usable["comfyui"]["reason"]
+    assert await host.get(f"/loras/{host.lora}") == (200, lora)
     async with host.client.delete(f"{API}/loras/{host.lora}") as response:
-        assert response.status == 204
+        assert response.status == 200
+        assert (await response.json())["trash"] in {one["id"] for one in (await host.get("/trash"))[1]["entries"]}
+    assert (await host.get(f"/loras/{host.lora}"))[0] == 404
     assert (await host.get("/loras"))[1]["loras"] == []
     status, answer = await host.post("/generate", {"prompt": "x", "character": "ada"})
     assert (status, answer["error"]["code"]) == (404, "LORA_MISSING")
@@ -229,7 +267,11 @@ async def test_a_guide_is_told_by_its_content(host: Host) -> None:
     async with host.client.post(f"{API}/guides", data=picture(), headers={"Content-Type": "image/jpeg"}) as response:
         made = await response.json()
         assert response.status == 201
-    assert guides.path_of(host.services.library, made["id"]).is_file()
+        assert response.headers["Location"] == f"{API}/guides/{made['id']}"
+    kept = guides.path_of(host.services.library, made["id"]).read_bytes()
+    async with host.client.get(f"{API}/guides/{made['id']}") as response:
+        assert (response.content_type, await response.read()) == ("image/png", kept)
+        assert "private" in response.headers["Cache-Control"]
     for data, kind, status, code in (
         (b"<svg onload='x'/>", "image/png", 422, "PHOTO_UNREADABLE"),
         (picture(), "text/plain", 415, "CONTENT_TYPE_WRONG"),

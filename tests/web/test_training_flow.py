@@ -47,7 +47,7 @@ def test_from_photos_to_a_lora_with_a_stream_that_is_dropped(client: Client, wit
     told = read_events(root / "jobs" / job["id"] / "events.jsonl")
     assert numbers([*before, *rest.seen]) == [event["seq"] for event in told]
     done = client.state(job["id"], "done")
-    client.until(f"/training/{job['id']}", lambda found: found["lora"])
+    assert done["lora"]
     page.until(lambda event: event.kind == "job" and event.data.get("state") == "done")
     assert {event.data["job"] for event in page.seen if event.kind == "job"} == {job["id"]}
     assert (done["step"], done["steps"], done["attempt"]) == (12, 12, 1)
@@ -62,6 +62,11 @@ def _look_at_what_is_left(client: Client, job: str, root: Path) -> None:
     losses = client.get(f"/training/{job}/loss?points=5")
     assert (losses["seen"], len(losses["steps"]), losses["steps"][-1]) == (12, 5, 12)
     assert client.get(f"/training/{job}/loss?after={losses['last_event']}")["seen"] == 0
+    client.get(f"/training/{job}/likeness")
+    alike = client.until(f"/training/{job}/likeness", lambda found: not found["measuring"])
+    assert (alike["method"], alike["missing"], alike["photos"]) == ("drawn", "", 4)
+    assert [step["step"] for step in alike["steps"]] == [0, 4, 8, 12]
+    assert all(-1 <= step["likeness"] <= 1 and -1 <= step["leak"] <= 1 for step in alike["steps"])
     files = client.get(f"/jobs/{job}/artifacts")["artifacts"]
     kinds = [item["kind"] for item in files]
     assert (kinds.count("lora"), kinds.count("checkpoint"), kinds.count("sample"), kinds.count("photo")) == (1, 3, 8, 4)
@@ -151,9 +156,8 @@ def test_a_killed_server_loses_nothing(moment: str, server: Server, with_photos:
     if client.state(job, "interrupted", "done")["state"] == "interrupted":
         client.post(f"/training/{job}/resume")
     done = client.state(job, "done")
-    assert done["step"] == 12
-    client.until(f"/training/{waiting}", lambda found: found["lora"])
-    client.until(f"/training/{job}", lambda found: found["lora"])
+    assert (done["step"], bool(done["lora"])) == (12, True)
+    assert client.state(waiting, "done")["lora"]
     told = [event["seq"] for event in read_events(root / "jobs" / job / "events.jsonl")]
     assert told == list(range(1, len(told) + 1))
 

@@ -7,8 +7,8 @@ from importlib import import_module
 from ..routing import Route
 
 RESOURCES = (
-    "exchange", "characters", "images", "bulk", "reports", "presets", "training", "jobs", "gallery", "generate",
-    "guides", "loras", "trash", "events", "system",
+    "exchange", "characters", "triggers", "images", "bulk", "captioning", "reports", "presets", "training", "progress",
+    "likeness", "jobs", "gallery", "generate", "graphs", "generators", "guides", "loras", "trash", "events", "system",
 )  # fmt: skip
 """Modules beside this one, each with `routes`; in the order in which paths are matched and documented."""
 

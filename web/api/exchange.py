@@ -10,12 +10,12 @@ from pydantic import Field
 
 from ...library import exchange, importing
 from ..call import Call
+from ..characters_out import CharacterOut, characters_out
 from ..downloads import made_for_this
 from ..models import Out, Query
 from ..parsing import check_content_type
 from ..routing import Routes
 from ..uploads import desk, save_body
-from .characters import CharacterOut
 
 routes = Routes("exchange")
 LIMIT = 20 * 10**9
@@ -66,6 +66,6 @@ async def bring_in(call: Call) -> ImportedOut:
         found = await call.run(partial(importing.import_character, call.library, archive))
     call.created(f"/characters/{found.character.id}")
     return ImportedOut(
-        character=CharacterOut.of(found.character), photos=found.photos, loras=found.loras,
+        character=(await characters_out(call, [found.character]))[0], photos=found.photos, loras=found.loras,
         warnings=[call.services.redaction.text(text) for text in found.warnings],
     )  # fmt: skip

@@ -11,7 +11,7 @@ from ...library import gallery, gallery_index
 from ...library.gallery import Picture
 from ..call import Call
 from ..downloads import file_answer
-from ..models import Cursor, Limit, Out, Query
+from ..models import Cursor, Limit, Out, Query, TrashOut
 from ..routing import Routes
 
 routes = Routes("gallery")
@@ -103,10 +103,11 @@ async def settings(call: Call, picture: str) -> PictureOut:
 
 
 @routes.delete("/gallery/{picture}", errors=("PICTURE_MISSING", "LIBRARY_CONFLICT"))
-async def delete(call: Call, picture: str) -> None:
+async def delete(call: Call, picture: str) -> TrashOut:
     """Puts a picture into the trash."""
-    await call.run(gallery.delete, call.library, picture)
+    entry = await call.run(gallery.delete, call.library, picture)
     call.services.hub.publish("gallery", {"id": picture, "change": "deleted"})
+    return TrashOut(trash=entry.id, label=entry.label)
 
 
 @routes.post(

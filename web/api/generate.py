@@ -1,4 +1,4 @@
-"""Pictures: asked for, followed, stopped; and what the generators can do."""
+"""Pictures: asked for, followed, stopped."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from typing import Annotated, Any, Literal
 from aiohttp import web
 from pydantic import Field
 
-from ... import settings
-from ...errors import IsengardError
-from ...generator import NAMES, NOT_READY
-from ...generator.queue import Generation
-from ...generator.request import LAST_SEED, MOST, TOGGLES, GenerationRequest, request_from_dict
+from ...generator.generation import Generation
+from ...generator.request import LAST_SEED, MOST, GenerationRequest
 from ...library import guides
 from ...library.store import Library
 from ..call import Call
 from ..framing import BEAT_SECONDS
-from ..generating import base_files, base_of, choose_lora, missing_base, use_of
+from ..generating import Wish, finished_request, request_values
 from ..models import Body, Out, Query
 from ..routing import Routes
 from ..sse import Stream, last_event_id
@@ -45,7 +42,7 @@ class ImagePromptIn(Body):
     """Makes pictures like another one."""
 
     guide: Guide
-    method: Literal["redux", "ip-adapter"] = "redux"
+    method: Literal["redux", "ip-adapter"] | None = Field(default=None, description="null: the one that is there.")
     strength: Strength = 0.7
 
 
@@ -59,7 +56,15 @@ class UpscaleIn(Body):
     """Makes the finished picture larger."""
 
     factor: float = Field(default=2.0, ge=1, le=4)
-    method: Literal["model", "tiled"] = "model"
+    method: Literal["model", "tiled"] | None = Field(default=None, description="null: the one that is there.")
+
+
+class AlsoIn(Body):
+    """Another character in the same picture, of the same base model."""
+
+    character: str = Field(default="", max_length=150, description="Id; empty: the LoRA's.")
+    lora: str = Field(default="", max_length=150, description="Id; empty: the character's latest.")
+    strength: Strength | None = Field(default=None, description="Of the LoRA; null: the character's.")
 
 
 class NewGeneration(Body):
@@ -73,15 +78,23 @@ class NewGeneration(Body):
     character: str = Field(default="", max_length=150, description="Id; empty: nobody, or the LoRA's.")
     lora: str = Field(default="", max_length=150, description="Id; empty: the character's latest.")
     strength: Strength | None = Field(default=None, description="Of the LoRA; null: the character's.")
+    also: list[AlsoIn] = Field(default=[], max_length=7, description="Further characters.")
     family: Literal["mini", "flux1-dev"] | None = Field(default=None, description="Base model; null: the LoRA's.")
-    generator: Literal["diffusers", "comfyui", "video"] = "diffusers"
+    base_file: str = Field(
+        default="", max_length=400, description="One of the generator's `bases`; empty: the one that suits best."
+    )
+    generator: Literal["diffusers", "comfyui", "video"] | None = Field(
+        default=None, description="null: the best that is ready for the base model."
+    )
     aspect: Aspect = "1:1"
+    width: int = Field(default=0, ge=0, le=4096, description="Pixels; 0: the aspect's.")
+    height: int = Field(default=0, ge=0, le=4096, description="Pixels; 0: the aspect's.")
     count: int = Field(default=1, ge=1, le=MOST)
     seed: int | None = Field(
         default=None, ge=0, le=LAST_SEED - MOST, description="Picture i has seed + i; null: drawn, and told."
     )
-    steps: int = Field(default=20, ge=1, le=100)
-    guidance: float = Field(default=3.5, ge=0, le=20)
+    steps: int | None = Field(default=None, ge=1, le=100, description="null: what suits the base model.")
+    guidance: float | None = Field(default=None, ge=0, le=20, description="null: what suits the base model.")
     beside_training: bool = Field(default=False, description="Don't wait for a training to end.")
     controlnet: ControlNetIn | None = None
     image_prompt: ImagePromptIn | None = None
@@ -110,6 +123,7 @@ class GenerationOut(Out):
     pictures: list[str] = Field(description="Those that are done, as ids of the gallery.")
     progress: ProgressOut | None
     error: dict[str, Any] | None = Field(description="Code, message and hint of what made it fail.")
+    correlation_id: str = Field(description="Of who asked; it stands in the generator's log lines.")
 
     @classmethod
     def of(cls, call: Call, generation: Generation) -> GenerationOut:
@@ -126,6 +140,7 @@ class GenerationOut(Out):
             pictures=list(generation.pictures),
             progress=ProgressOut(**{name: progress[name] for name in ProgressOut.model_fields}) if progress else None,
             error=call.services.redaction.values(shown),
+            correlation_id=generation.correlation_id,
         )
 
 
@@ -135,53 +150,24 @@ class GenerationList(Out):
     generations: list[GenerationOut]
 
 
-class AbilityOut(Out):
-    """Whether something can be done, and if not, what is missing and where to get it."""
-
-    name: str
-    ready: bool
-    reason: str
-
-
-class GeneratorOut(Out):
-    """A generator and what it can do with a family."""
-
-    name: str
-    family: str
-    ready: bool
-    reason: str
-    toggles: list[AbilityOut]
-
-
-class GeneratorList(Out):
-    """All generators, also those that are planned."""
-
-    generators: list[GeneratorOut]
-
-
-class GeneratorsQuery(Query):
-    """For which base model."""
-
-    family: Literal["mini", "flux1-dev"] | None = Field(default=None, description="Default: that of this host's mode.")
-
-
 class StreamQuery(Query):
     """Where to go on."""
 
     after: str = Field(default="", max_length=20, description="An event's id, for clients that can't send headers.")
 
 
-_REQUEST_ERRORS = (
+REQUEST_ERRORS = (
     "GENERATION_INVALID", "GENERATOR_NOT_READY", "FEATURE_NOT_READY", "CHARACTER_MISSING", "CHARACTER_CORRUPT",
-    "LORA_MISSING", "LORA_WRONG_FAMILY", "LORA_INCOMPATIBLE", "GUIDE_MISSING", "MODEL_MISSING", "MODEL_UNREADABLE",
-    "MODEL_UNSUPPORTED", "LIBRARY_NEWER", "NAME_INVALID",
+    "LORA_MISSING", "LORA_WRONG_FAMILY", "LORA_INCOMPATIBLE", "LORA_NOT_SHARED", "GUIDE_MISSING", "MODEL_MISSING",
+    "MODEL_UNREADABLE", "MODEL_UNSUPPORTED", "LIBRARY_NEWER", "NAME_INVALID", "COMFYUI_UNREACHABLE", "COMFYUI_REFUSED",
 )  # fmt: skip
+"""What can be wrong with a wish for pictures."""
 
 
-@routes.post("/generate", status=201, errors=_REQUEST_ERRORS)
+@routes.post("/generate", status=201, errors=REQUEST_ERRORS)
 async def create(call: Call, body: NewGeneration) -> GenerationOut:
     """Puts a request for pictures into the queue; nothing that is asked for is left out silently."""
-    request = await call.run(_request, call.library, body)
+    request = await request_of(call, body)
     generation = await call.services.pictures.queue.submit(
         request, beside_training=body.beside_training, correlation_id=call.correlation_id
     )
@@ -247,44 +233,25 @@ def _told(call: Call, event: Mapping[str, Any]) -> dict[str, Any]:
     return {**call.services.redaction.values(words), **image}
 
 
-@routes.get("/generators")
-async def generators(call: Call, query: GeneratorsQuery) -> GeneratorList:
-    """What each generator can do with a base model, and what it lacks."""
-    family = query.family or settings.default_family()
-    return GeneratorList(generators=[await _ability(call, name, family) for name in NAMES])
+async def request_of(call: Call, body: NewGeneration) -> GenerationRequest:
+    """What was asked for with all that was left open chosen. Raises REQUEST_ERRORS."""
+    values = await call.run(_values, call.library, body)
+    return await finished_request(call.services.pictures.queue, values, body.base_file)
 
 
-async def _ability(call: Call, name: str, family: str) -> GeneratorOut:
-    if name in NOT_READY:
-        reason = f"The generator {name} is not ready: {NOT_READY[name]}."
-        toggles = [AbilityOut(name=toggle, ready=False, reason=reason) for toggle in TOGGLES]
-        return GeneratorOut(name=name, family=family, ready=False, reason=reason, toggles=toggles)
-    found = await call.services.pictures.queue.readiness(name, family)
-    toggles = [AbilityOut(name=toggle, ready=found[toggle].ready, reason=found[toggle].reason) for toggle in TOGGLES]
-    base = await call.run(base_files, family)
-    reason = found["pictures"].reason or missing_base(family, base)
-    return GeneratorOut(name=name, family=family, ready=not reason, reason=reason, toggles=toggles)
-
-
-def _request(library: Library, body: NewGeneration) -> GenerationRequest:
-    values = body.model_dump(
-        include={"prompt", "generator", "aspect", "count", "steps", "guidance", "face_detailer", "upscale"}
-    )
-    if body.seed is not None:
-        values["seed"] = body.seed
+def _values(library: Library, body: NewGeneration) -> dict[str, Any]:
+    wishes = [Wish(body.character, body.lora, body.strength)] if body.character or body.lora else []
+    wishes += [Wish(one.character, one.lora, one.strength) for one in body.also]
+    values = request_values(library, wishes, body.family)
+    values |= body.model_dump(
+        include={
+            "prompt", "generator", "aspect", "width", "height", "count", "seed", "steps", "guidance", "face_detailer",
+            "upscale",
+        },
+        exclude_none=True,
+    )  # fmt: skip
     for name in ("controlnet", "image_prompt"):
         if given := getattr(body, name):
             guide = guides.path_of(library, given.guide)
-            values[name] = {**given.model_dump(exclude={"guide"}), "image": str(guide)}
-    family = body.family or settings.default_family()
-    if not (body.character or body.lora):
-        values |= {"family": family, "base": vars(base_files(family))}
-    else:
-        lora = choose_lora(library, body.character, body.lora)
-        if body.family not in (None, lora.family):
-            raise IsengardError(
-                "LORA_WRONG_FAMILY", f"{lora.name} was trained on {lora.family} and can't be used with {body.family}."
-            )
-        base = base_of(library, lora)
-        values |= {"family": lora.family, "base": vars(base), "loras": [vars(use_of(library, lora, body.strength))]}
-    return request_from_dict(values)
+            values[name] = {**given.model_dump(exclude={"guide"}, exclude_none=True), "image": str(guide)}
+    return values

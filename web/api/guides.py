@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from aiohttp import web
 from pydantic import Field
 
 from ...errors import IsengardError
 from ...library import guides
 from ..call import Call
+from ..downloads import file_answer
 from ..models import Out
 from ..parsing import read_limited
 from ..routing import Routes
@@ -15,6 +17,7 @@ routes = Routes("guides")
 
 LIMIT = 40_000_000
 """Bytes of an uploaded picture."""
+_IMMUTABLE = "private, max-age=2592000, immutable"
 
 
 class GuideOut(Out):
@@ -35,5 +38,11 @@ async def create(call: Call) -> GuideOut:
         )
     data = await read_limited(call.request, LIMIT)
     guide = await call.run(guides.add, call.library, data)
-    call.created("/generate")
+    call.created(f"/guides/{guide}")
     return GuideOut(id=guide)
+
+
+@routes.get("/guides/{guide}", media="image/*", also=(206, 304), errors=("GUIDE_MISSING",))
+async def show(call: Call, guide: str) -> web.FileResponse:
+    """The picture as it was kept: upright and without notes."""
+    return file_answer(await call.run(guides.path_of, call.library, guide), cache=_IMMUTABLE)

@@ -6,12 +6,14 @@ import json
 from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from aiohttp import web
 from pydantic import Field
 
 from ...errors import IsengardError
 from ...library import captioning, photos, query, reports, trash
+from ...library.listed import Listed, Photo
 from ...library.records import Crop, Edit
 from ...library.store import Library
 from ..answers import Encoded
@@ -172,6 +174,7 @@ async def upload(call: Call, character: str) -> UploadOut:
             late[(character, item.file)] = captions[stem]
     if late:
         await call.run(captioning.write, call.library, late, label="upload")
+    call.created(f"/characters/{quote(character)}/images")
     return UploadOut(added=added, count=sum(bool(item.file) for item in added))
 
 
@@ -224,7 +227,7 @@ def _listed(call: Call, characters: tuple[str, ...], wanted: ListQuery) -> Encod
     return Encoded(f'{{"photos":[{shown}],{json.dumps(rest)[1:]}'.encode("utf-8", "replace"))
 
 
-def _shown(call: Call, line: query.Listed) -> str:
+def _shown(call: Call, line: Listed) -> str:
     """The JSON of a `PhotoOut`: the index's line with addresses, which depend on the host."""
     address = f"{call.prefix}/characters/{line.address}"
     return f'{line.json[:-1]},"url":"{address}","thumb":"{address}&size=thumb"}}'
@@ -289,7 +292,7 @@ def _crop(given: list[float] | None) -> Crop | None:
     return left, top, width, height
 
 
-def _keep(library: Library, photo: query.Photo, codes: list[str]) -> None:
+def _keep(library: Library, photo: Photo, codes: list[str]) -> None:
     taken_back = set(photo.kept) - set(codes)
     if taken_back:
         photos.keep(library, photo.character, photo.file, taken_back, kept=False)

@@ -145,7 +145,7 @@ def _system(call: Call) -> SystemOut:
         mode=settings.mode(),  # type: ignore[arg-type]
         default_family=settings.default_family(),  # type: ignore[arg-type]
         comfyui=settings.comfyui_path() is not None,
-        comfyui_url=settings.comfyui_url(),
+        comfyui_url=settings.without_password(settings.comfyui_url()),
         device=machine.device_name(),
         gpus=[GpuOut(**asdict(card)) for card in machine.gpus()],
         memory=Room(free=free, total=total),

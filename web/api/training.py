@@ -1,21 +1,17 @@
-"""Trainings: planned, started, followed live, paused, cancelled, resumed, put in order."""
+"""Trainings: planned, started, paused, cancelled, resumed, put in order. progress.py follows them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from aiohttp import web
 from pydantic import Field, JsonValue
 
-from ...errors import IsengardError
 from ...library.job_files import describe
-from ...library.losses import read_losses
 from ...library.plans import Wish, make_plan
 from ..call import Call
 from ..jobs_out import JobList, JobOut, KeptLora, job_out
-from ..models import Body, Out, Query, TrashOut
+from ..models import Body, Out, TrashOut
 from ..routing import Routes
-from ..sse import Stream, last_event_id
 
 routes = Routes("training")
 
@@ -121,30 +117,6 @@ class Keep(Body):
     step: Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class StreamQuery(Query):
-    """Where to go on."""
-
-    after: Annotated[int, Field(ge=0, le=10**12)] = Field(default=0, description="Number of the last event seen.")
-
-
-class LossQuery(Query):
-    """How much of the losses."""
-
-    points: Annotated[int, Field(ge=3, le=5000)] = 500
-    after: Annotated[int, Field(ge=0, le=10**12)] = Field(default=0, description="Only what came after this event.")
-
-
-class LossOut(Out):
-    """A chart's data, column by column; the last value of each step, thinned out to the points that shape the line."""
-
-    steps: list[int]
-    loss: list[float]
-    smoothed: list[float]
-    learning_rate: list[float]
-    seen: int = Field(description="Steps that have a loss, before thinning.")
-    last_event: int = Field(description="Go on live from here: as Last-Event-ID of the stream, or as `after`.")
-
-
 @routes.post("/training/plan", errors=_PLANNING)
 async def plan(call: Call, body: TrainingWish) -> PlanOut:
     """What a training would take and what stands in its way; nothing is written."""
@@ -224,6 +196,20 @@ async def resume(call: Call, job: str) -> JobOut:
     return await _changed(call, job)
 
 
+@routes.post("/training/{job}/sample", errors=(*_JOB, "JOB_STATE"))
+async def sample(call: Call, job: str) -> JobOut:
+    """Has sample pictures made now, out of turn: after the next step of a job that trains."""
+    await call.run(call.services.queue.ask, job, sample=True)
+    return await _changed(call, job)
+
+
+@routes.post("/training/{job}/save", errors=(*_JOB, "JOB_STATE"))
+async def save(call: Call, job: str) -> JobOut:
+    """Has a checkpoint saved now, out of turn; its LoRA is then among the artifacts and can be kept."""
+    await call.run(call.services.queue.ask, job, save=True)
+    return await _changed(call, job)
+
+
 @routes.post(
     "/training/{job}/loras", status=201, errors=(*_JOB, "CHECKPOINT_MISSING", "CHARACTER_MISSING", "LORA_MISSING")
 )
@@ -232,37 +218,6 @@ async def keep(call: Call, job: str, body: Keep) -> KeptLora:
     found = await call.run(call.services.jobs.keep_checkpoint, job, body.step)
     call.created(f"/loras/{found.id}")
     return KeptLora(id=found.id, character=found.character, step=found.step, file=found.file)
-
-
-@routes.get("/training/{job}/loss", errors=_JOB)
-async def loss(call: Call, job: str, query: LossQuery) -> LossOut:
-    """Losses for a chart, thinned out to so many points."""
-    folder = await call.run(call.services.jobs.folder, job)
-    found = await call.run(read_losses, folder.events_file, most=query.points, after=query.after)
-    columns: list[list[Any]] = [list(column) for column in zip(*found.points, strict=True)] or [[], [], [], []]
-    return LossOut(
-        steps=columns[0], loss=columns[1], smoothed=columns[2], learning_rate=columns[3],
-        seen=found.steps_seen, last_event=found.last_event,
-    )  # fmt: skip
-
-
-@routes.get("/training/{job}/stream", media="text/event-stream", errors=_JOB)
-async def stream(call: Call, job: str, query: StreamQuery) -> web.StreamResponse:
-    """A job's events as server-sent events: all so far behind `after`, then as they come. Their ids are their numbers.
-
-    Ends with `end` when the job is done, or when the server stops.
-    """
-    await call.run(call.services.jobs.folder, job)
-    given = last_event_id(call, str(query.after))
-    if not given.isdecimal() or len(given) > 12:
-        raise IsengardError("REQUEST_INVALID", "Last-Event-ID must be the number of an event.")
-    tails, answer = call.services.tails, Stream(call)
-    with tails.listening(job) as tail:
-        await answer.open()
-        async for chunk in tails.events(tail, int(given)):
-            await (answer.beat() if chunk is None else answer.write(chunk))
-    await answer.close("done" if tail.state == "done" else "the server stops")
-    return answer.response
 
 
 async def _begin(call: Call, job_id: str, *, known: bool) -> JobOut:

@@ -6,16 +6,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ...library import loras, trash
-from ...library.store import Library
+from ...library import trash
 from ...library.trash import Entry
 from ..call import Call
-from ..models import Body, Out
+from ..models import NEXT, Body, Out, PageQuery
+from ..paging import page
 from ..routing import Routes
 
 routes = Routes("trash")
 _RESTORING = ("TRASH_MISSING", "NAME_INVALID", "LIBRARY_CONFLICT", "LIBRARY_CORRUPT", "LIBRARY_NEWER",
-              "CHARACTER_MISSING")  # fmt: skip
+              "CHARACTER_MISSING", "PHOTO_MISSING")  # fmt: skip
 
 
 class EntryOut(Out):
@@ -41,6 +41,7 @@ class EntryList(Out):
     """The trash, the latest first."""
 
     entries: list[EntryOut]
+    next: str = NEXT
 
 
 class EmptyBody(Body):
@@ -58,9 +59,11 @@ class EmptiedOut(Out):
 
 
 @routes.get("/trash")
-async def index(call: Call) -> EntryList:
+async def index(call: Call, query: PageQuery) -> EntryList:
     """What is in the trash."""
-    return EntryList(entries=[EntryOut.of(entry) for entry in await call.run(trash.entries, call.library)])
+    found = await call.run(trash.entries, call.library)
+    shown, cursor = page(found, lambda entry: (entry.deleted, entry.id), query.cursor, query.limit)
+    return EntryList(entries=[EntryOut.of(entry) for entry in shown], next=cursor)
 
 
 @routes.post("/trash/empty", errors=_RESTORING)
@@ -72,14 +75,6 @@ async def empty(call: Call, body: EmptyBody) -> EmptiedOut:
 @routes.post("/trash/{entry}/restore", errors=_RESTORING)
 async def restore(call: Call, entry: str) -> EntryOut:
     """Puts an entry back; where its place is taken it gets a new name, which is told."""
-    found = await call.run(_restore, call.library, entry)
+    found = await call.run(trash.restore, call.library, entry)
     call.services.tails.poke()
     return EntryOut.of(found)
-
-
-def _restore(library: Library, entry_id: str) -> Entry:
-    found = next((entry for entry in trash.entries(library) if entry.id == entry_id), None)
-    if found is not None and found.kind == "lora":
-        loras.restore(library, entry_id)
-        return found
-    return trash.restore(library, entry_id)
