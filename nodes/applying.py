@@ -100,9 +100,14 @@ def put_on(model: Any, path: Path, strength: float) -> Any:
         return model
     weights = comfy.utils.load_torch_file(str(path), safe_load=True)
     patched, _ = comfy.sd.load_lora_for_models(model, None, weights, strength, 0)
-    if not patched.patches or len(patched.patches) == len(model.patches):
+    if _changes(patched) == _changes(model):
         raise IsengardError("LORA_INCOMPATIBLE", f"{path.name} holds nothing that fits this model.")
     return patched
+
+
+def _changes(model: Any) -> int:
+    """Of all weights; a weight that another LoRA has changed already is changed twice."""
+    return sum(len(changes) for changes in model.patches.values())
 
 
 def _known(library: Library, lora: loras.Lora) -> Chosen:

@@ -34,6 +34,13 @@ class IsengardAspectRatio(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, aspect: str | None, base_model: str | None) -> bool | str:
+        for value, known in ((aspect, ASPECTS), (base_model, SIZES)):  # None: it comes from another node
+            if value is not None and value not in known:
+                return f"{value!r:.60} is none of {', '.join(known)}."
+        return True
+
+    @classmethod
     def execute(cls, aspect: str, base_model: str, batch_size: int) -> io.NodeOutput:
         width, height = size_of(base_model, aspect)
         return io.NodeOutput(width, height, {"samples": latents.empty(width, height, batch_size)})

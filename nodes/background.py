@@ -7,6 +7,7 @@ processes.
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -23,11 +24,18 @@ def submit(work: Coroutine[Any, Any, T]) -> Future[T]:
     return asyncio.run_coroutine_threadsafe(work, the_loop())
 
 
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """One that can start processes: on Windows another pack may have chosen a kind for all that can't."""
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop()
+    return asyncio.new_event_loop()
+
+
 def the_loop() -> asyncio.AbstractEventLoop:
     """The loop, started on first use; its thread ends with the process."""
     with _TURN:
         if not _LOOPS:
-            loop = asyncio.new_event_loop()
+            loop = _new_loop()
             threading.Thread(target=loop.run_forever, name="isengard-nodes", daemon=True).start()
             _LOOPS.append(loop)
         return _LOOPS[0]

@@ -99,6 +99,10 @@ class IsengardApplyCharacter(io.ComfyNode):
         return version in choices.versions() or f"There is no LoRA {version!r} in the library."
 
     @classmethod
+    def fingerprint_inputs(cls, version: str, **_: Any) -> str:
+        return choices.loras_mark() if version == choices.LATEST else ""
+
+    @classmethod
     def execute(
         cls, model: Any, version: str, strength: float, character: Character | None = None, lora: str = ""
     ) -> io.NodeOutput:

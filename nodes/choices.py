@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .. import settings
@@ -54,15 +56,28 @@ def transformers() -> list[str]:
 
 def photos_mark(slug: str) -> str:
     """Changes when a character or one of the photos or captions that are trained on does: for ComfyUI's cache."""
-    digest = hashlib.sha256(slug.encode())
-    if names.is_safe(slug):
-        folder = _root("characters") / slug
-        for path in [folder / "character.json", *sorted((folder / "images").glob("*"))]:
-            try:
-                found = path.stat()
-            except OSError:
-                continue
-            digest.update(f"{path.name}\0{found.st_mtime_ns}\0{found.st_size}\n".encode())
+    if not names.is_safe(slug):
+        return slug
+    folder = _root("characters") / slug
+    return _mark([folder / "character.json", *sorted((folder / "images").glob("*"))])
+
+
+def loras_mark() -> str:
+    """Changes when any character gets or loses a LoRA: what “latest” means may be another one then."""
+    return _mark(sorted(_root("characters").glob("*/loras/*.json")))
+
+
+def job_mark(job: str) -> str:
+    """Changes when a job's settings or its state do."""
+    return _mark([_root("jobs") / job / name for name in ("config.json", "state.json")] if names.is_safe(job) else [])
+
+
+def _mark(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with suppress(OSError):
+            found = path.stat()
+            digest.update(f"{path}\0{found.st_mtime_ns}\0{found.st_size}\n".encode())
     return digest.hexdigest()
 
 

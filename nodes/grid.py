@@ -28,7 +28,14 @@ class IsengardCheckpointGrid(io.ComfyNode):
                     "strengths", default="0.6, 0.8, 1.0", tooltip="Numbers from 0 to 2, a column each; 0 is without."
                 ),
                 io.Int.Input("most", default=6, min=1, max=24, tooltip="At most so many checkpoints, spread evenly."),
-                io.Int.Input("seed", default=7, min=0, max=2**53 - 1, tooltip="The same for all pictures."),
+                io.Int.Input(
+                    "seed",
+                    default=7,
+                    min=0,
+                    max=2**53 - 1,
+                    control_after_generate=True,
+                    tooltip="The same for all pictures.",
+                ),
                 io.Int.Input("steps", default=20, min=1, max=100, tooltip="Sampling steps."),
                 io.String.Input(
                     "prompt",

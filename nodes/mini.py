@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
@@ -61,6 +61,10 @@ class IsengardMini(io.ComfyNode):
             outputs=[io.Image.Output("images", "images", tooltip="The pictures as a batch.")],
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> str:
+        return choices.loras_mark()
 
     @classmethod
     def execute(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
-from . import choices, host, tensors
+from . import choices, given, host, tensors
 from .character import CATEGORY
 from .kinds import CHARACTER, JOB, TRAINING_SET, JobRef, TrainingSet
 
@@ -32,7 +32,10 @@ class IsengardJob(io.ComfyNode):
                     "go_on", default=True, tooltip="Go on with a job that was stopped; off: only one that waits."
                 ),
             ],
-            outputs=[io.Custom(JOB).Output("job_out", "job", tooltip="For Prepare Training, Train LoRA and the grid.")],
+            outputs=[
+                io.Custom(JOB).Output("job_out", "job", tooltip="For Prepare Training, Train LoRA and the grid."),
+                io.String.Output("trigger_word", "trigger_word", tooltip="The word that this job is trained with."),
+            ],
         )
 
     @classmethod
@@ -40,12 +43,13 @@ class IsengardJob(io.ComfyNode):
         return choices.is_job(job) or f"There is no job {job!r} in the library."
 
     @classmethod
-    def fingerprint_inputs(cls, **_: Any) -> float:
-        return _NEVER
+    def fingerprint_inputs(cls, job: str, **_: Any) -> str:
+        return choices.job_mark(job)
 
     @classmethod
     def execute(cls, job: str, go_on: bool) -> io.NodeOutput:
-        return io.NodeOutput(JobRef(host.jobs().get(job).id, go_on))
+        found = host.jobs().get(job)
+        return io.NodeOutput(JobRef(found.id, go_on), found.config.trigger_word)
 
 
 class IsengardPrepare(io.ComfyNode):
@@ -100,6 +104,10 @@ class IsengardPrepare(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> str:
+        return given.mark()
+
+    @classmethod
     def execute(
         cls,
         preset: str,
@@ -125,6 +133,7 @@ class IsengardPrepare(io.ComfyNode):
             job = JobRef(jobs.create(wish).job.id)
         if training.prepare(jobs, job, vae if encoded else None, clip, canvas):
             raise host.end_quietly()
+        given.remember(jobs.path(job.id))
         canvas.say(f"Job {job.id}")
         return io.NodeOutput(job, job.id, ui=ui.PreviewText(job.id))
 
@@ -169,7 +178,7 @@ class IsengardTrainLoRA(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, train_again: bool, **_: Any) -> float | str:
-        return _NEVER if train_again else ""
+        return _NEVER if train_again else given.mark()
 
     @classmethod
     def execute(cls, job: JobRef, base_model_file: str, train_again: bool) -> io.NodeOutput:
@@ -180,6 +189,7 @@ class IsengardTrainLoRA(io.ComfyNode):
         if chosen is None or not training.train(jobs, chosen, canvas, host.free_memory):
             raise host.end_quietly()
         done = training.result_of(host.library(), jobs, chosen.id)
+        given.remember(done.file)
         samples, plot = tensors.to_tensor(done.samples or [done.chart]), tensors.to_tensor([done.chart])
         canvas.say(f"{done.lora or done.job.id} is ready")
         shown = ui.PreviewImage(samples, cls=cls)

@@ -13,6 +13,7 @@ from .. import settings
 from ..errors import IsengardError
 from ..library import basemodels, loras
 from ..library.characters import Character
+from ..library.job_files import identity
 from ..library.jobs import Job, Jobs
 from ..library.losses import read_losses
 from ..library.plans import Wish
@@ -36,6 +37,8 @@ class Trained:
     job: Job
     lora: str
     """Name as ComfyUI's LoRA loaders know it; empty for a job that belongs to no character."""
+    file: Path
+    """The LoRA; of such a job, its folder."""
     samples: list[Image.Image]
     """Those of the last step that has some."""
     chart: Image.Image
@@ -101,8 +104,23 @@ def job_for(jobs: Jobs, ref: JobRef, base_model: str, *, again: bool) -> Job | N
         chosen = basemodels.files_for(job.config.family, {"transformer": base_model})
         job = jobs.on_transformer(job.id, Path(chosen["transformer"]))
     if again and job.state.state == "done":
-        job = jobs.train_again(job.id, {})
+        job = begun_again(jobs, job) or jobs.train_again(job.id, {})
     return job
+
+
+def begun_again(jobs: Jobs, done: Job) -> Job | None:
+    """The same training that was begun anew and stopped on the way: that one is to go on, and not a third to begin."""
+    wanted = identity(done.folder)
+    return next(
+        (
+            job
+            for job in jobs.all()[0]
+            if job.character == done.character
+            and job.state.state in ("queued", "paused", "interrupted", "failed")
+            and identity(job.folder) == wanted
+        ),
+        None,
+    )
 
 
 def train(jobs: Jobs, job: Job, canvas: Canvas, free: Callable[[], None]) -> bool:
@@ -156,7 +174,7 @@ class Board:
 def result_of(library: Library, jobs: Jobs, job_id: str) -> Trained:
     """What a job that is done gave; its LoRA is put back if somebody took it away. Raises JOB_CORRUPT."""
     job = jobs.get(job_id)
-    lora = ""
+    lora, file = "", job.folder.path
     if job.character:
         found = jobs.finish(job_id)
         try:
@@ -167,10 +185,11 @@ def result_of(library: Library, jobs: Jobs, job_id: str) -> Trained:
             if problem.code != "LORA_MISSING":
                 raise
             known = jobs.keep_checkpoint(job_id, job.config.steps)
-        lora = name_for_loaders(loras.path_of(library, known))
+        file = loras.path_of(library, known)
+        lora = name_for_loaders(file)
     points = read_losses(job.folder.events_file, most=_CHART_POINTS).points
     title = f"{job.config.name}: {job.config.steps} steps"
-    return Trained(job=jobs.get(job_id), lora=lora, samples=last_samples(job.folder),
+    return Trained(job=jobs.get(job_id), lora=lora, file=file, samples=last_samples(job.folder),
                    chart=drawing.loss_chart(points, title))  # fmt: skip
 
 
@@ -212,7 +231,7 @@ def _settings(more: str) -> Mapping[str, Any]:
         return {}
     try:
         found = json.loads(more)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise IsengardError(
             "CONFIG_INVALID", f"The settings are no JSON: {problem}.", hint='Write for example {"learning_rate": 2e-4}.'
         ) from problem

@@ -40,6 +40,8 @@ class Running:
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    arguments: tuple[str, ...] = ()
+    """Further ones for ComfyUI."""
 
     @property
     def root(self) -> Path:
@@ -81,7 +83,7 @@ class Running:
         with (self.base / "comfyui.log").open("ab") as output:
             self.process = subprocess.Popen(
                 [str(self.comfyui.python), "main.py", "--cpu", "--base-directory", str(self.base), "--port",
-                 str(self.port), "--disable-auto-launch"],
+                 str(self.port), "--disable-auto-launch", *self.arguments],
                 cwd=self.comfyui.path, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 env={"OMP_NUM_THREADS": "1", **environment, **self.environment}, start_new_session=True,
             )  # fmt: skip

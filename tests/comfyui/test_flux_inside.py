@@ -9,71 +9,33 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from isengard import settings
+from isengard.tests.comfyui.flux_host import flux_models, furnish, small_flux
 from isengard.tests.comfyui.running import LONG, Running, node, training
-from isengard.tests.flux_files import clip_weights, original_vae, small_flux, t5_weights, vae_weights
+from isengard.tests.comfyui.small_flux import TINY
 from isengard.trainer.cache import Cache, images_of, texts_of
 from isengard.trainer.families.flux1_codec import FluxCodec
 from isengard.trainer.job import JobFolder
 from isengard.trainer.modelfiles import identify
 from isengard.trainer.prepare import _pixels
 
-__all__ = ["small_flux"]
+__all__ = ["flux_models", "small_flux"]
 pytestmark = [pytest.mark.slow, pytest.mark.comfyui]
-SMALL_T5 = {"num_layers": 2, "d_model": 4096, "d_ff": 128, "d_kv": 64, "num_heads": 2, "vocab_size": 32128}
-LOADER = '''
-"""For tests only: ComfyUI's own loader always builds a T5 of full depth."""
-
-import comfy.sd
-
-
-class SmallFluxCLIP:
-    RETURN_TYPES = ("CLIP",)
-    FUNCTION = "load"
-    CATEGORY = "tests"
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {"clip": ("STRING", {}), "t5": ("STRING", {})}}
-
-    def load(self, clip, t5):
-        options = {"t5xxl_model_config": CONFIG}
-        return (comfy.sd.load_clip([clip, t5], clip_type=comfy.sd.CLIPType.FLUX, model_options=options),)
-
-
-NODE_CLASS_MAPPINGS = {"SmallFluxCLIP": SmallFluxCLIP}
-'''
-TINY = {
-    "resolutions": [64], "batch_size": 1, "warmup_steps": 0, "save_every": 2, "sample_every": 0, "log_every": 1,
-    "device": "cpu", "targets": "attention", "caption_dropout": 0.0,
-}  # fmt: skip
 
 
 @pytest.fixture
-def host(another: Callable[..., Running], small_flux: Path) -> Running:
+def host(another: Callable[..., Running], flux_models: Path) -> Running:
     """A ComfyUI with small FLUX files and the loader for a small T5."""
-    made = another()
-    models = made.base / "models"
-    for folder in ("diffusion_models", "vae", "text_encoders"):
-        (models / folder).mkdir(parents=True)
-    (models / "diffusion_models" / "flux1-dev.safetensors").symlink_to(small_flux)
-    save_file({k: v.contiguous() for k, v in original_vae(vae_weights()).items()}, models / "vae" / "ae.safetensors")
-    save_file(clip_weights(49408, layers=12), models / "text_encoders" / "clip_l.safetensors")
-    save_file(t5_weights(32128), models / "text_encoders" / "t5xxl_fp16.safetensors")
-    nodes = made.base / "custom_nodes"
-    nodes.mkdir()
-    (nodes / "small_flux_clip.py").write_text(LOADER.replace("CONFIG", json.dumps(SMALL_T5)), encoding="utf-8")
-    return made.start()
+    return furnish(another(), flux_models).start()
 
 
-def graph(host: Running) -> dict[str, Any]:
-    encoders = host.base / "models" / "text_encoders"
+def graph() -> dict[str, Any]:
     return {
         "vae": node("VAELoader", vae_name="ae.safetensors"),
-        "clip": node("SmallFluxCLIP", clip=str(encoders / "clip_l.safetensors"),
-                     t5=str(encoders / "t5xxl_fp16.safetensors")),
+        "clip": node("DualCLIPLoader", clip_name1="clip_l.safetensors", clip_name2="t5xxl_fp16.safetensors",
+                     type="flux"),
         "character": node("IsengardCharacter", character="ada"),
         "prepare": node("IsengardPrepare", character=["character", 0], vae=["vae", 0], clip=["clip", 0], preset="quick",
                         base_model="flux1-dev", steps=2, rank=2, settings=json.dumps(TINY)),
@@ -92,7 +54,7 @@ def graph(host: Running) -> dict[str, Any]:
 
 def test_trained_on_comfyuis_own_conditioning_and_used_there(host: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cache holds what our own codec gives for the same files; Train needs no encoder; every LoRA key loads."""
-    outputs = host.run(graph(host))
+    outputs = host.run(graph())
     assert len(outputs["show"]["images"]) == 1
     assert "lora key not loaded" not in host.log
     found = host.jobs()[0]

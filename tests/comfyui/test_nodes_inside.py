@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -121,6 +123,22 @@ def test_the_try_out_workflow_runs_and_gives_a_lora_and_pictures(running: Runnin
     assert running.ours.get(f"/training/{job['id']}")["attempt"] == 1
 
 
+def test_pressing_run_twice_trains_once(running: Running) -> None:
+    """Also while the first still runs: the second gives the same LoRA and makes no step."""
+    graph = training(30, {**SMALL, "seed": 71})
+    ends = [running.end_of(prompt) for prompt in (running.put(graph), running.put(graph))]
+    assert [end["status"]["status_str"] for end in ends] == ["success", "success"]
+    jobs = [job for job in running.jobs() if job["steps"] == 30]
+    assert len(jobs) == 1
+    assert running.ours.get(f"/training/{jobs[0]['id']}")["attempt"] == 1
+
+
+def test_training_begins_with_comfyuis_memory_free(run_in_comfyui: Callable[..., Any]) -> None:
+    """All models that ComfyUI has loaded are let go."""
+    found = run_in_comfyui(Path(__file__).parent / "scripts" / "free_memory.py", [settings.PACK])
+    assert found == {"before": 1, "after": 0}
+
+
 def test_train_again_makes_another_job(running: Running) -> None:
     """An explicit wish: the same photos and settings, a new job and a new LoRA."""
     running.run(training(8))
@@ -130,6 +148,49 @@ def test_train_again_makes_another_job(running: Running) -> None:
     assert (first["id"] != second["id"], first["lora"] != second["lora"]) == (True, True)
     assert second["state"] == "done"
     assert len(list(running.loras.glob("*.safetensors"))) >= 2
+
+
+def test_latest_is_the_lora_trained_last_although_comfyui_keeps_outputs(running: Running) -> None:
+    """A new training of the character makes a node with “latest” run again; without one nothing runs twice."""
+    running.run(training(4, {**SMALL, "seed": 51}))
+    graph = {
+        "character": node("IsengardCharacter", character="ada"),
+        "mini": node("IsengardMini", prompt="{trigger}", character=["character", 0], strength=2.0, width=64, height=64,
+                     count=1, seed=1, steps=2),
+        "shown": node("PreviewImage", images=["mini", 0]),
+    }  # fmt: skip
+    first = pictures(running, graph)
+    running.run(training(12, {**SMALL, "seed": 52, "learning_rate": 5e-3}))
+    assert (second := pictures(running, graph)) != first
+    history = running.end_of(running.put(graph))
+    kept = next(told["nodes"] for name, told in history["status"]["messages"] if name == "execution_cached")
+    assert set(kept) == set(graph)
+    assert pictures(running, graph) == second
+
+
+def pictures(running: Running, graph: dict[str, Any]) -> bytes:
+    """What a graph's preview shows."""
+    shown = running.run(graph)["shown"]["images"]
+    return b"".join((running.base / "temp" / image["subfolder"] / image["filename"]).read_bytes() for image in shown)
+
+
+def test_what_was_taken_away_is_made_again_although_comfyui_keeps_outputs(running: Running) -> None:
+    """A LoRA's file that is gone is put back without training; a job in the trash is made and trained anew."""
+    graph = training(8, {**SMALL, "seed": 61})
+    running.run(graph)
+    job = running.jobs()[0]
+    weights = (file := running.loras / f"{job['lora']}.safetensors").read_bytes()
+    file.unlink()
+    others = set(running.loras.iterdir())
+    for _ in range(2):
+        running.run(graph)
+        (back,) = set(running.loras.iterdir()) - others
+        assert back.read_bytes()[-10_000:] == weights[-10_000:]
+    assert running.ours.get(f"/training/{job['id']}")["attempt"] == 1
+    assert running.ours.ask("DELETE", f"/training/{job['id']}").status == 200
+    running.run(graph)
+    assert running.jobs()[0]["id"] != job["id"]
+    assert running.jobs()[0]["state"] == "done"
 
 
 def test_checkpoints_photos_sizes_and_prompts(running: Running) -> None:

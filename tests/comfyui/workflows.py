@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+from isengard.tests.comfyui.canvas.sheet import WIDGETS, extra_values, inputs_of
+
 _ON_THE_CANVAS_ONLY = ("MarkdownNote", "Note", "Reroute")
 
 
@@ -16,7 +17,7 @@ def as_prompt(workflow: dict[str, Any], object_info: dict[str, Any]) -> dict[str
     for node in workflow["nodes"]:
         if node["type"] in _ON_THE_CANVAS_ONLY:
             continue
-        inputs = dict(_widget_values(node, object_info[node["type"]]["input"]))
+        inputs = dict(_widget_values(node, object_info[node["type"]]))
         for slot in node["inputs"]:
             if slot.get("link") is not None:
                 inputs[slot["name"]] = sources[slot["link"]]
@@ -26,13 +27,11 @@ def as_prompt(workflow: dict[str, Any], object_info: dict[str, Any]) -> dict[str
 
 def _widget_values(node: dict[str, Any], known: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     values = list(node.get("widgets_values", []))
-    for group in ("required", "optional"):
-        for name, (kind, *options) in known.get(group, {}).items():
-            option = options[0] if options else {}
-            if option.get("forceInput") or not (isinstance(kind, list) or kind in WIDGETS):
-                continue
-            assert values, f"{node['type']} has no value for {name}"
-            yield name, values.pop(0)
-            if option.get("control_after_generate"):
-                assert values.pop(0) in ("fixed", "randomize", "increment", "decrement")
+    for name, kind, option in inputs_of(known):
+        if kind not in WIDGETS or option.get("forceInput"):
+            continue
+        assert values, f"{node['type']} has no value for {name}"
+        yield name, values.pop(0)
+        for follows in extra_values(option):
+            assert values.pop(0) in (follows, "randomize", "increment", "decrement")
     assert values == [], f"{node['type']} has values left over: {values}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from isengard.library.jobs import Jobs
 from isengard.library.plans import Wish
 from isengard.library.sample import SLUG, add_sample
 from isengard.library.store import Library
-from isengard.nodes import applying, choices, comparing, door, drawing, training
+from isengard.nodes import applying, choices, comparing, door, drawing, given, training
 from isengard.nodes.kinds import JobRef, TrainingSet
 
 ADA = Character(id="ada", name="Ada", trigger_word="ohwx")
@@ -113,6 +114,61 @@ def test_a_job_that_was_stopped_is_not_begun_by_its_own_prompt(library: Library)
     resumed = training.job_for(jobs, JobRef(job.id), choices.AS_IN_JOB, again=True)
     assert resumed is not None
     assert resumed.id == job.id
+
+
+def test_training_again_goes_on_with_what_was_begun_again(library: Library) -> None:
+    """Of a job that is done a new one is made; stopped, the new one goes on; given up, there is a third."""
+    from isengard.tests.trainer.jobs import write_photos
+
+    bea = create(library, name="Bea")
+    write_photos(library.folder(bea.id).images)
+    jobs = Jobs(library)
+    first = jobs.create(Wish(character=bea.id, family="mini", preset="quick")).job
+
+    def again() -> str:
+        found = training.job_for(jobs, JobRef(first.id), choices.AS_IN_JOB, again=True)
+        assert found is not None
+        return found.id
+
+    assert again() == first.id
+    move(jobs, first.id, "training", "done")
+    second = again()
+    assert second != first.id
+    move(jobs, second, "training", "interrupted")
+    assert again() == second
+    jobs.get(second).folder.cancel()
+    assert again() not in (first.id, second)
+
+
+def move(jobs: Jobs, job: str, *states: str) -> None:
+    with jobs.get(job).folder.writer() as writer:
+        for state in states:
+            writer.set_state(state)
+
+
+def test_marks_change_with_what_they_stand_for(library: Library) -> None:
+    """Of a job, of all LoRAs, of what nodes have given: ComfyUI runs again what hangs on them, and only then."""
+    from isengard.tests.trainer.jobs import write_photos
+
+    bea = create(library, name="Bea")
+    write_photos(library.folder(bea.id).images)
+    jobs = Jobs(library)
+    job = jobs.create(Wish(character=bea.id, family="mini", preset="quick")).job
+    marks = [choices.job_mark(job.id)]
+    assert choices.job_mark(job.id) == marks[0]
+    move(jobs, job.id, "training")
+    marks.append(choices.job_mark(job.id))
+    assert len({*marks, choices.job_mark("../.."), choices.job_mark("nobody")}) == 3
+    before = choices.loras_mark()
+    records = library.folder(bea.id).path / "loras"
+    records.mkdir(exist_ok=True)
+    (records / "one.json").write_text("{}", encoding="utf-8")
+    assert choices.loras_mark() != before
+    kept = given.mark()
+    given.remember(job.folder.path)
+    assert given.mark() == kept
+    shutil.move(job.folder.path, job.folder.path.with_name("elsewhere"))
+    assert given.mark() != kept
 
 
 def test_strengths_are_numbers() -> None:
