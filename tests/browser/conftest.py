@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from isengard.tests.browser.panel import PACK, Panel
-from isengard.tests.web.server import Server, running
+from isengard.tests.web.server import SMALL, Client, Server, running
 
 DIST = PACK / "web" / "dist"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -51,6 +51,17 @@ def server(place: Path) -> Iterator[Server]:
 def port(server: Server) -> int:
     """Where the server listens."""
     return server.start().port
+
+
+@pytest.fixture(scope="module")
+def trained(port: int) -> Client:
+    """Asks a server whose library has the sample character, trained for some steps."""
+    client = Client(port)
+    client.post("/characters/sample")
+    client.until("/characters/ada", lambda found: found["photos"] >= 13)
+    wish = {"character": "ada", "preset": "quick", "family": "mini", "settings": SMALL}
+    client.state(client.post("/training", wish)["id"], "done")
+    return client
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from isengard.tests.browser.panel import PACK, PHOTOS, Panel
+from isengard.tests.browser.panel import PACK, Panel
 from isengard.tests.web.server import Client, Server, running
 
 OUT = PACK / "docs" / "screenshots"
@@ -69,6 +69,13 @@ def test_a_picture_of_every_screen(browser: Any, port: int, empty: Server) -> No
         panel.open("characters/ada/generate")
         panel.page.locator(".isg-gallery .isg-tile").first.click()
         _save(panel, f"picture-{scheme}")
+        panel.open("characters/ada/generate")
+        panel.page.locator("summary", has_text="Guides").click()
+        _save(panel, f"guides-{scheme}")
+        panel.open("jobs")
+        panel.page.locator(".isg-job").first.click()
+        panel.page.locator("summary", has_text="What happened").click()
+        _save(panel, f"job-{scheme}")
         first = _window(browser, nothing, scheme)
         first.open()
         _save(first, f"first-{scheme}")
@@ -76,9 +83,10 @@ def test_a_picture_of_every_screen(browser: Any, port: int, empty: Server) -> No
         panel = _window(browser, port, "dark", width=312)
         panel.open(f"characters/ada/{address}")
         _save(panel, f"{name}-dark")
-    panel = _window(browser, port, "light", width=900, language="ar-EG")
-    panel.open("characters/ada/report")
-    _save(panel, "arabic-light")
+    for name, address in (("arabic", "report"), ("arabic-monitor", "train")):
+        panel = _window(browser, port, "light", width=900, language="ar-EG")
+        panel.open(f"characters/ada/{address}")
+        _save(panel, f"{name}-light")
 
 
 def _window(browser: Any, port: int, scheme: str, *, width: int = 1280, language: str = "en-GB") -> Panel:
@@ -101,11 +109,8 @@ def _save(panel: Panel, name: str) -> None:
 
 def _fill(client: Client) -> None:
     """A character that is trained and has pictures, unless it is there from the last time."""
-    if not client.get("/characters")["characters"]:
-        ada = client.post("/characters", {"name": "Ada", "trigger_word": "ohwx", "class_word": "woman"})["id"]
-        client.ask("PATCH", f"/characters/{ada}", {"family": "mini"})
-        for photo in (file for file in PHOTOS if file.suffix == ".jpg"):
-            _upload(client, ada, photo)
+    client.post("/characters/sample")
+    client.until("/characters/ada", lambda found: found["photos"] >= 12)
     wish = {"character": "ada", "preset": "quick", "family": "mini", "settings": SETTINGS}
     job = client.post("/training", wish)["id"]
     client.until(f"/training/{job}", lambda found: found["lora"] or found["state"] == "failed")
@@ -116,18 +121,3 @@ def _fill(client: Client) -> None:
             client.until(f"/generate/{made}", lambda found: found["state"] in ("done", "failed"))
         photo = client.get("/images")["photos"][-1]
         client.post("/images/delete", {"photos": [{"character": "ada", "file": photo["file"]}]})
-
-
-def _upload(client: Client, character: str, photo: Path) -> None:
-    boundary = "a-line-between-files"
-    parts = b"".join(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{file.name}"\r\n\r\n'.encode()
-        + file.read_bytes()
-        + b"\r\n"
-        for file in (photo.with_suffix(".txt"), photo)
-    )
-    answer = client.ask(
-        "POST", f"/characters/{character}/images", data=parts + f"--{boundary}--\r\n".encode(),
-        Content_Type=f"multipart/form-data; boundary={boundary}",
-    )  # fmt: skip
-    assert answer.status == 201, answer.body

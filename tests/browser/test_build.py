@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from isengard.tests.browser.conftest import DIST
 from isengard.tests.browser.panel import PACK
+from isengard.trainer.job import TrainingConfig
 
 SOURCE = PACK / "web" / "panel"
 LARGEST = 250_000
@@ -68,6 +70,15 @@ def test_nothing_is_asked_of_other_servers(built: list[str]) -> None:
         if name.endswith((".mjs", ".js", ".css", ".html")):
             found = re.findall(r"https?://[a-z][\w./-]+", (DIST / name).read_text(encoding="utf-8"))
             assert [address for address in found if not allowed.match(address)] == [], name
+
+
+@pytest.mark.parametrize("language", ["de", "zh", "ar"])
+def test_every_setting_of_a_training_has_its_words(language: str) -> None:
+    """What Advanced lists is said in every language; English is the server's own."""
+    decided = {"name", "trigger_word", "class_word", "family", "base", "preset"}
+    wanted = {field.name for field in dataclasses.fields(TrainingConfig)} - decided
+    texts = json.loads((SOURCE / "src" / "training" / "texts" / f"{language}.json").read_text(encoding="utf-8"))
+    assert set(texts["settings"]) == wanted
 
 
 def test_the_lock_names_no_registry() -> None:

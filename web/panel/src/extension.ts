@@ -2,28 +2,58 @@
 
 import { app } from '../../scripts/app.js'
 
-import type { Host } from './host'
+import { LANGUAGE, NOTIFY, OPEN, PREVIEWS, settingsFor } from './comfyui/settings'
+import type { Host, Preferences } from './host'
 import type { Mounted } from './panel'
 
 const files = import.meta.url.replace(/[^/]*$/, '')
+const base = new URL('../../api/isengard', files).pathname
 const TAB = 'isengard'
+const TOGGLE = `Workspace.ToggleSidebarTab.${TAB}`
+
+type Panel = typeof import('./panel')
 let mounted: Mounted | null = null
+let stopWatching: (() => void) | null = null
+
+const setting = <T>(id: string): T => app.extensionManager.setting.get(id) as T
+
+/** What was chosen for the panel, else the language of ComfyUI itself. */
+function languageAround(): string {
+  const chosen = setting<string>(LANGUAGE)
+  return chosen && chosen !== 'auto' ? chosen : (setting<string | undefined>('Comfy.Locale') ?? '')
+}
 
 function host(): Host {
   return {
     kind: 'comfyui',
-    base: new URL('../../api/isengard', files).pathname,
+    base,
     files,
     addresses: 'memory',
-    notify: (summary, detail) => app.extensionManager.toast.add({ severity: 'info', summary, detail, life: 6000 }),
+    language: languageAround(),
+    openWorkflow: (prompt, name) => app.loadApiJson(prompt, name),
+    notify: (severity, summary, detail) => app.extensionManager.toast.add({ severity, summary, detail, life: 10_000 }),
+    preferences: () => ({ previews: setting<Preferences['previews']>(PREVIEWS) }),
+    languageChosen: (language) => void app.extensionManager.setting.set(LANGUAGE, language),
   }
 }
 
+/** The name is not written as an import, so that no bundler pulls the panel into what every page of ComfyUI loads. */
+const load = (): Promise<Panel> => import(/* @vite-ignore */ `${files}panel.mjs`) as Promise<Panel>
+
+/** ComfyUI may ask to render again into the same place, or take it away before the panel has come. */
 async function render(element: HTMLElement): Promise<void> {
-  // The name is not written as an import, so that no bundler pulls the panel into what every page of ComfyUI loads.
-  const { mountPanel } = (await import(/* @vite-ignore */ `${files}panel.mjs`)) as typeof import('./panel')
+  const { mountPanel } = await load()
+  stopWatching?.()
+  stopWatching = null
   mounted?.unmount()
-  mounted = mountPanel(element, host())
+  mounted = element.isConnected ? mountPanel(element, host()) : null
+}
+
+function destroy(): void {
+  if (!mounted) return
+  mounted.unmount()
+  mounted = null
+  if (setting<boolean>(NOTIFY)) void load().then((panel) => (stopWatching = mounted ? null : panel.watchTrainings(host())))
 }
 
 function openPage(): void {
@@ -33,27 +63,12 @@ function openPage(): void {
 app.registerExtension({
   name: 'isengard.panel',
   commands: [
-    {
-      id: 'isengard.open',
-      label: 'Isengard: open the panel',
-      icon: 'pi pi-user',
-      function: () => app.extensionManager.command.execute(`Workspace.ToggleSidebarTab.${TAB}`),
-    },
+    { id: 'isengard.open', label: 'Isengard: open or close the panel', icon: 'pi pi-user', function: () => app.extensionManager.command.execute(TOGGLE) },
     { id: 'isengard.openPage', label: 'Isengard: open the full page', icon: 'pi pi-external-link', function: openPage },
   ],
   keybindings: [{ combo: { key: 'i', alt: true, shift: true }, commandId: 'isengard.open' }],
   menuCommands: [{ path: ['Isengard'], commands: ['isengard.open', 'isengard.openPage'] }],
-  settings: [
-    {
-      id: 'isengard.language',
-      name: 'Language of the panel',
-      category: ['Isengard', 'Panel', 'Language'],
-      type: 'combo',
-      defaultValue: 'auto',
-      options: ['auto', 'en', 'de', 'zh', 'ar'],
-      onChange: (value: string) => localStorage.setItem('isengard.language', value),
-    },
-  ],
+  settings: settingsFor({ base, languageChosen: (value) => mounted?.useLanguage(value) }),
   setup() {
     app.extensionManager.registerSidebarTab({
       id: TAB,
@@ -62,10 +77,8 @@ app.registerExtension({
       tooltip: 'Isengard: characters from photos',
       type: 'custom',
       render: (element: HTMLElement) => void render(element),
-      destroy: () => {
-        mounted?.unmount()
-        mounted = null
-      },
+      destroy,
     })
+    if (setting<boolean>(OPEN)) void app.extensionManager.command.execute(TOGGLE)
   },
 })

@@ -1,15 +1,22 @@
 /** The panel as one module: both doors call `mountPanel`. */
 
-import { createApp } from 'vue'
+import { createApp, watch } from 'vue'
 
 import { ApiError } from './api/request'
+import type { Job } from './api/types'
 import App from './app/App.vue'
-import { makeContext, PANEL } from './app/context'
+import { makeContext, PANEL, type Panel } from './app/context'
+import { watchEnds } from './endings'
 import type { Host } from './host'
+import { languageFor, STORED } from './i18n/words'
 import './styles/panel.css'
+
+export { watchTrainings } from './endings'
 
 export interface Mounted {
   unmount(): void
+  /** A language that was chosen outside; `auto`: the one around. */
+  useLanguage(language: string): void
 }
 
 /** A part of the panel is not there any more: another version was installed while the page was open. */
@@ -17,15 +24,31 @@ const isOutdated = (problem: unknown): boolean => problem instanceof TypeError &
 
 const STYLE = 'isengard-style'
 
+function addStyle(files: string): void {
+  if (document.querySelector('link[rel=stylesheet][href$="panel.css"]')) return
+  const link = document.createElement('link')
+  link.id = STYLE
+  link.rel = 'stylesheet'
+  link.href = `${files}panel.css`
+  document.head.append(link)
+}
+
+/** Says that a training has ended to somebody who looks at something else. */
+function sayEnd({ router, toasts, words }: Panel, job: Job): void {
+  const { value: route } = router.route
+  if (route.at === 'character' && route.character === job.character && route.step === 'train') return
+  if (route.at === 'jobs' && route.id === job.id) return
+  const summary = words.t('notify.ended', { name: job.name })
+  if (job.state === 'done') toasts.done(`${summary} ${words.t('ended.done', { n: job.step })}`)
+  else {
+    const why = job.error?.message ?? words.named(`ended.${job.state}`, '', { n: job.step })
+    toasts.fail(new ApiError(job.error?.code ?? 'TRAINING_INTERRUPTED', `${summary} ${why}`, { hint: job.error?.hint ?? '' }))
+  }
+}
+
 /** Puts the panel into an element, once; loads its style sheet where the page has not done so. */
 export function mountPanel(element: HTMLElement, host: Host): Mounted {
-  if (!document.querySelector('link[rel=stylesheet][href$="panel.css"]')) {
-    const link = document.createElement('link')
-    link.id = STYLE
-    link.rel = 'stylesheet'
-    link.href = `${host.files}panel.css`
-    document.head.append(link)
-  }
+  addStyle(host.files)
   const context = makeContext(host)
   const app = createApp(App)
   app.provide(PANEL, context)
@@ -35,10 +58,20 @@ export function mountPanel(element: HTMLElement, host: Host): Mounted {
   }
   element.replaceChildren()
   app.mount(element)
+  watchEnds(context.events, context.request, (job) => sayEnd(context, job))
+  const stopTelling = watch(context.words.language, () => {
+    const chosen = localStorage.getItem(STORED)
+    if (chosen) host.languageChosen?.(chosen)
+  })
   return {
     unmount() {
+      stopTelling()
       app.unmount()
       context.close()
+    },
+    useLanguage(language) {
+      const known = language === 'auto' ? languageFor([host.language ?? '', ...navigator.languages]) : languageFor([language])
+      void context.words.show(known)
     },
   }
 }

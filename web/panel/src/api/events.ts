@@ -6,7 +6,7 @@ export type Connection = 'connecting' | 'live' | 'lost'
 export type Listener = (data: Record<string, unknown>) => void
 
 /** Kinds that the server sends; `reset` is also told after a pause that may have been too long. */
-export const KINDS = ['hello', 'reset', 'job', 'jobs', 'library', 'queue', 'generation', 'gallery', 'end'] as const
+export const KINDS = ['hello', 'reset', 'job', 'jobs', 'library', 'queue', 'generation', 'gallery', 'captioning', 'likeness', 'end'] as const
 export type Kind = (typeof KINDS)[number]
 
 export interface Events {

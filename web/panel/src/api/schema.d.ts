@@ -11,10 +11,20 @@ export interface components {
         AbilityOut: {
             /** Name */
             name: string;
-            /** Ready */
+            /**
+             * Ready
+             * @description In one way at least.
+             */
             ready: boolean;
             /** Reason */
             reason: string;
+            /** Get */
+            get: components["schemas"]["GetOut"][];
+            /**
+             * Choices
+             * @description Its ways, e.g. canny, depth and pose; empty if there is only one.
+             */
+            choices: components["schemas"]["ChoiceOut"][];
         };
         /**
          * AddedOut
@@ -137,6 +147,30 @@ export interface components {
             character: string[];
         };
         /**
+         * AlsoIn
+         * @description Another character in the same picture, of the same base model.
+         */
+        AlsoIn: {
+            /**
+             * Character
+             * @description Id; empty: the LoRA's.
+             * @default
+             */
+            character: string;
+            /**
+             * Lora
+             * @description Id; empty: the character's latest.
+             * @default
+             */
+            lora: string;
+            /**
+             * Strength
+             * @description Of the LoRA; null: the character's.
+             * @default null
+             */
+            strength: number | null;
+        };
+        /**
          * ArtifactList
          * @description The files of a job.
          */
@@ -184,6 +218,20 @@ export interface components {
             ready: boolean;
             /** Parts */
             parts: components["schemas"]["PartOut"][];
+        };
+        /**
+         * BaseOut
+         * @description A base model's file that can be chosen, as `base_file`, and what suits it.
+         */
+        BaseOut: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Steps */
+            steps: number;
+            /** Guidance */
+            guidance: number;
         };
         /**
          * BrokenCharacter
@@ -238,6 +286,129 @@ export interface components {
             before: string;
             /** After */
             after: string;
+        };
+        /**
+         * CaptionerList
+         * @description All captioners.
+         */
+        CaptionerList: {
+            /** Captioners */
+            captioners: components["schemas"]["CaptionerOut"][];
+        };
+        /**
+         * CaptionerOut
+         * @description Something that describes photos.
+         */
+        CaptionerOut: {
+            /** Name */
+            name: string;
+            /** Ready */
+            ready: boolean;
+            /**
+             * Reason
+             * @description What is missing; empty if nothing is.
+             */
+            reason: string;
+            /**
+             * Hint
+             * @description Where to get it and where to put it.
+             */
+            hint: string;
+            /**
+             * Needs Model
+             * @description It looks at the pictures with a model; else it says what was measured.
+             */
+            needs_model: boolean;
+        };
+        /**
+         * CaptioningBrief
+         * @description A run of a captioner in a list.
+         */
+        CaptioningBrief: {
+            /** Id */
+            id: string;
+            /** Captioner */
+            captioner: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "cancelled" | "failed" | "interrupted";
+            /** Reason */
+            reason: string;
+            /** Preview */
+            preview: boolean;
+            /** Done */
+            done: number;
+            /** Total */
+            total: number;
+            /** Changes */
+            changes: number;
+            /** Failed */
+            failed: number;
+            /** Undo */
+            undo: string;
+            /** Created */
+            created: string;
+        };
+        /**
+         * CaptioningList
+         * @description The latest runs, the newest first.
+         */
+        CaptioningList: {
+            /** Runs */
+            runs: components["schemas"]["CaptioningBrief"][];
+        };
+        /**
+         * CaptioningOut
+         * @description A run of a captioner.
+         */
+        CaptioningOut: {
+            /** Id */
+            id: string;
+            /** Captioner */
+            captioner: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "cancelled" | "failed" | "interrupted";
+            /**
+             * Reason
+             * @description Why it waits, or why it ended.
+             */
+            reason: string;
+            /** Preview */
+            preview: boolean;
+            /**
+             * Done
+             * @description Photos that were looked at.
+             */
+            done: number;
+            /** Total */
+            total: number;
+            /**
+             * Changes
+             * @description What was said. Written, if `undo` says so.
+             */
+            changes: components["schemas"]["CaptionChangeOut"][];
+            /** Failed */
+            failed: components["schemas"]["FailedPhoto"][];
+            /**
+             * Undo
+             * @description For POST /images/captions/undo; empty: nothing is written.
+             */
+            undo: string;
+            /**
+             * Conflicts
+             * @description Changed or gone since they were described: left as they are.
+             */
+            conflicts: components["schemas"]["Key"][];
+            error: components["schemas"]["Failure"] | null;
+            /** Created */
+            created: string;
+            /** Correlation Id */
+            correlation_id: string;
         };
         /**
          * CaptionsBody
@@ -300,9 +471,22 @@ export interface components {
             notes: string | null;
             /**
              * Cover
+             * @description A photo that is to stand for the character; empty: the first one.
              * @default null
              */
             cover: string | null;
+            /**
+             * Cover Picture
+             * @description A picture of the gallery that is to stand for it instead; empty: no picture.
+             * @default null
+             */
+            cover_picture: string | null;
+            /**
+             * Lora
+             * @description The LoRA that its pictures are made with; empty: always the latest.
+             * @default null
+             */
+            lora: string | null;
             /**
              * Strength
              * @default null
@@ -322,8 +506,17 @@ export interface components {
         CharacterList: {
             /** Characters */
             characters: components["schemas"]["CharacterOut"][];
-            /** Broken */
+            /**
+             * Broken
+             * @description On the first page.
+             */
             broken: components["schemas"]["BrokenCharacter"][];
+            /**
+             * Next
+             * @description Cursor of the next page; empty on the last.
+             * @default
+             */
+            next: string;
         };
         /**
          * CharacterOut
@@ -345,17 +538,54 @@ export interface components {
             notes: string;
             /**
              * Cover
-             * @description The photo that stands for the character; empty: the first one.
+             * @description The photo that was chosen to stand for the character; empty: none was.
              */
             cover: string;
+            /**
+             * Cover Picture
+             * @description The picture of the gallery that was; empty: none was.
+             */
+            cover_picture: string;
+            /**
+             * Thumb
+             * @description Address of a small picture of what stands for it: what was chosen, else its first photo; empty if it has none.
+             */
+            thumb: string;
+            /**
+             * Photos
+             * @description How many are trained on.
+             */
+            photos: number;
+            /**
+             * Lora
+             * @description Id of the LoRA that was chosen for it; empty: its latest is used.
+             */
+            lora: string;
             /** Strength */
             strength: number;
             /** Family */
             family: string;
+            /**
+             * Sample
+             * @description It is the character that comes with the pack.
+             */
+            sample: boolean;
             /** Created */
             created: string;
             /** Updated */
             updated: string;
+        };
+        /**
+         * ChoiceOut
+         * @description One way of doing something.
+         */
+        ChoiceOut: {
+            /** Name */
+            name: string;
+            /** Ready */
+            ready: boolean;
+            /** Reason */
+            reason: string;
         };
         /**
          * ControlNetIn
@@ -415,6 +645,12 @@ export interface components {
         EntryList: {
             /** Entries */
             entries: components["schemas"]["EntryOut"][];
+            /**
+             * Next
+             * @description Cursor of the next page; empty on the last.
+             * @default
+             */
+            next: string;
         };
         /**
          * EntryOut
@@ -513,6 +749,22 @@ export interface components {
              * @default 0.4
              */
             denoise: number;
+        };
+        /**
+         * FailedPhoto
+         * @description A photo that could not be described.
+         */
+        FailedPhoto: {
+            /** Character */
+            character: string;
+            /** File */
+            file: string;
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Hint */
+            hint: string;
         };
         /**
          * Failure
@@ -618,10 +870,15 @@ export interface components {
             error: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Correlation Id
+             * @description Of who asked; it stands in the generator's log lines.
+             */
+            correlation_id: string;
         };
         /**
          * GeneratorList
-         * @description All generators, also those that are planned.
+         * @description All generators, also those that are planned; the best for the family first.
          */
         GeneratorList: {
             /** Generators */
@@ -642,6 +899,11 @@ export interface components {
             reason: string;
             /** Toggles */
             toggles: components["schemas"]["AbilityOut"][];
+            /**
+             * Bases
+             * @description The best first; empty: there is nothing to choose.
+             */
+            bases: components["schemas"]["BaseOut"][];
         };
         /**
          * GeneratorsQuery
@@ -654,6 +916,24 @@ export interface components {
              * @default null
              */
             family: ("mini" | "flux1-dev") | null;
+        };
+        /**
+         * GetOut
+         * @description Something to be got: a file, or another ComfyUI pack.
+         */
+        GetOut: {
+            /** What */
+            what: string;
+            /**
+             * Source
+             * @description Its address.
+             */
+            source: string;
+            /**
+             * Folder
+             * @description Where it belongs, counted from ComfyUI's folder.
+             */
+            folder: string;
         };
         /**
          * GpuOut
@@ -674,6 +954,21 @@ export interface components {
             power: number | null;
             /** Driver */
             driver: string;
+        };
+        /**
+         * GraphOut
+         * @description A graph, for `app.loadApiJson(prompt, name)`.
+         */
+        GraphOut: {
+            /** Name */
+            name: string;
+            /**
+             * Prompt
+             * @description In the format that ComfyUI's POST /prompt takes.
+             */
+            prompt: {
+                [key: string]: unknown;
+            };
         };
         /**
          * GuideOut
@@ -714,10 +1009,10 @@ export interface components {
             guide: string;
             /**
              * Method
-             * @default redux
-             * @enum {string}
+             * @description null: the one that is there.
+             * @default null
              */
-            method: "redux" | "ip-adapter";
+            method: ("redux" | "ip-adapter") | null;
             /**
              * Strength
              * @default 0.7
@@ -926,6 +1221,44 @@ export interface components {
             photos: components["schemas"]["Key"][];
         };
         /**
+         * LikenessOut
+         * @description What was measured until now.
+         */
+        LikenessOut: {
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "drawn" | "sface";
+            /**
+             * Missing
+             * @description Why nothing can be measured here, and what to do; empty where it can.
+             */
+            missing: string;
+            /**
+             * Measuring
+             * @description Samples are being looked at; the event `likeness` tells when it is done.
+             */
+            measuring: boolean;
+            /**
+             * Photos
+             * @description Training photos with a face.
+             */
+            photos: number;
+            /**
+             * Among Photos
+             * @description How like each other the photos are: what can be reached.
+             */
+            among_photos: number | null;
+            /** Steps */
+            steps: components["schemas"]["StepOut"][];
+            /**
+             * Recommended
+             * @description The kept step after which nothing is gained. null: can't be told.
+             */
+            recommended: number | null;
+        };
+        /**
          * ListQuery
          * @description Which photos. Everything that is given must hold.
          */
@@ -1090,6 +1423,12 @@ export interface components {
         LoraList: {
             /** Loras */
             loras: components["schemas"]["LoraOut"][];
+            /**
+             * Next
+             * @description Cursor of the next page; empty on the last.
+             * @default
+             */
+            next: string;
         };
         /**
          * LoraOut
@@ -1125,7 +1464,7 @@ export interface components {
             created: string;
             /**
              * Scores
-             * @description What was measured of it.
+             * @description What was measured of it, e.g. `likeness`: how like the person the samples of its step were, where 1 is the same and about 0 a stranger. null: nothing was measured.
              */
             scores: {
                 [key: string]: number;
@@ -1143,6 +1482,18 @@ export interface components {
          * @description Which.
          */
         LorasQuery: {
+            /**
+             * Cursor
+             * @description Where the last page ended: its `next`.
+             * @default
+             */
+            cursor: string;
+            /**
+             * Limit
+             * @description The most entries of a page; left out: all.
+             * @default null
+             */
+            limit: number | null;
             /**
              * Character
              * @description Id; empty: all.
@@ -1246,6 +1597,40 @@ export interface components {
             moved: components["schemas"]["Moved"][];
         };
         /**
+         * NewCaptioning
+         * @description Photos that are to be described: a character's, or those that are named.
+         */
+        NewCaptioning: {
+            /**
+             * Captioner
+             * @example plain
+             */
+            captioner: string;
+            /**
+             * Character
+             * @description All of its photos that aren't put aside.
+             * @default null
+             */
+            character: string | null;
+            /**
+             * Photos
+             * @default null
+             */
+            photos: components["schemas"]["Key"][] | null;
+            /**
+             * Overwrite
+             * @description Also those that have a caption.
+             * @default false
+             */
+            overwrite: boolean;
+            /**
+             * Preview
+             * @description Only propose: POST /captioning/{run}/write writes them.
+             * @default false
+             */
+            preview: boolean;
+        };
+        /**
          * NewCharacter
          * @description A character to be made.
          */
@@ -1304,23 +1689,47 @@ export interface components {
              */
             strength: number | null;
             /**
+             * Also
+             * @description Further characters.
+             * @default []
+             */
+            also: components["schemas"]["AlsoIn"][];
+            /**
              * Family
              * @description Base model; null: the LoRA's.
              * @default null
              */
             family: ("mini" | "flux1-dev") | null;
             /**
-             * Generator
-             * @default diffusers
-             * @enum {string}
+             * Base File
+             * @description One of the generator's `bases`; empty: the one that suits best.
+             * @default
              */
-            generator: "diffusers" | "comfyui" | "video";
+            base_file: string;
+            /**
+             * Generator
+             * @description null: the best that is ready for the base model.
+             * @default null
+             */
+            generator: ("diffusers" | "comfyui" | "video") | null;
             /**
              * Aspect
              * @default 1:1
              * @enum {string}
              */
             aspect: "1:1" | "4:3" | "3:4" | "3:2" | "2:3" | "16:9" | "9:16";
+            /**
+             * Width
+             * @description Pixels; 0: the aspect's.
+             * @default 0
+             */
+            width: number;
+            /**
+             * Height
+             * @description Pixels; 0: the aspect's.
+             * @default 0
+             */
+            height: number;
             /**
              * Count
              * @default 1
@@ -1334,14 +1743,16 @@ export interface components {
             seed: number | null;
             /**
              * Steps
-             * @default 20
+             * @description null: what suits the base model.
+             * @default null
              */
-            steps: number;
+            steps: number | null;
             /**
              * Guidance
-             * @default 3.5
+             * @description null: what suits the base model.
+             * @default null
              */
-            guidance: number;
+            guidance: number | null;
             /**
              * Beside Training
              * @description Don't wait for a training to end.
@@ -1436,6 +1847,24 @@ export interface components {
             get: string;
             /** Needs */
             needs: string;
+        };
+        /**
+         * PageQuery
+         * @description Of a list that is given whole unless somebody wants pages.
+         */
+        PageQuery: {
+            /**
+             * Cursor
+             * @description Where the last page ended: its `next`.
+             * @default
+             */
+            cursor: string;
+            /**
+             * Limit
+             * @description The most entries of a page; left out: all.
+             * @default null
+             */
+            limit: number | null;
         };
         /**
          * PartOut
@@ -1888,6 +2317,31 @@ export interface components {
             choices: string[];
         };
         /**
+         * StepOut
+         * @description The samples of one step; 0 is the base model, before any training.
+         */
+        StepOut: {
+            /** Step */
+            step: number;
+            /**
+             * Likeness
+             * @description Mean cosine with the photos that are most alike: 1 is the same, about 0 a stranger. null: no face.
+             */
+            likeness: number | null;
+            /**
+             * Seen
+             * @description Pictures with a face.
+             */
+            seen: number;
+            /** Pictures */
+            pictures: number;
+            /**
+             * Leak
+             * @description The same for pictures asked for without the trigger word: high is bad. null: there are none.
+             */
+            leak: number | null;
+        };
+        /**
          * SystemOut
          * @description All that a set-up page shows.
          */
@@ -2015,6 +2469,74 @@ export interface components {
             trash: string[];
         };
         /**
+         * TriggerOut
+         * @description What is to be said of a trigger word.
+         */
+        TriggerOut: {
+            /** Word */
+            word: string;
+            /**
+             * Usable
+             * @description Whether a character may have it.
+             */
+            usable: boolean;
+            /**
+             * Problems
+             * @description The gravest first; none: it is a good one.
+             */
+            problems: components["schemas"]["TriggerProblem"][];
+            /**
+             * Proposal
+             * @description A good word that nobody has.
+             */
+            proposal: string;
+        };
+        /**
+         * TriggerProblem
+         * @description Something that speaks against a word.
+         */
+        TriggerProblem: {
+            /** Code */
+            code: string;
+            /**
+             * Level
+             * @description reject: it is refused; warn: it will work worse.
+             * @enum {string}
+             */
+            level: "reject" | "warn";
+            /** Message */
+            message: string;
+        };
+        /**
+         * TriggerQuery
+         * @description A word, and for whom.
+         */
+        TriggerQuery: {
+            /**
+             * Word
+             * @description Empty: only a word is proposed.
+             * @default
+             */
+            word: string;
+            /**
+             * Character
+             * @description Id of who has it, or is to; empty: a new one.
+             * @default
+             */
+            character: string;
+            /**
+             * Name
+             * @description The character's name, which a proposal begins like.
+             * @default
+             */
+            name: string;
+            /**
+             * Class Word
+             * @default
+             */
+            class_word: string;
+        };
+        /**
          * UndoBody
          * @description Which change of captions.
          */
@@ -2060,10 +2582,10 @@ export interface components {
             factor: number;
             /**
              * Method
-             * @default model
-             * @enum {string}
+             * @description null: the one that is there.
+             * @default null
              */
-            method: "model" | "tiled";
+            method: ("model" | "tiled") | null;
         };
         /**
          * UsableOut
@@ -2076,6 +2598,18 @@ export interface components {
             ready: boolean;
             /** Reason */
             reason: string;
+        };
+        /**
+         * WriteBody
+         * @description Which of the captions.
+         */
+        WriteBody: {
+            /**
+             * Photos
+             * @description null: all.
+             * @default null
+             */
+            photos: components["schemas"]["Key"][] | null;
         };
         /**
          * FileQuery
@@ -2124,7 +2658,7 @@ export interface components {
          * StreamQuery
          * @description Where to go on.
          */
-        isengard__web__api__training__StreamQuery: {
+        isengard__web__api__progress__StreamQuery: {
             /**
              * After
              * @description Number of the last event seen.

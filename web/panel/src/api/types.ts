@@ -9,6 +9,9 @@ export type CharacterList = Schemas['CharacterList']
 export type NewCharacter = Schemas['NewCharacter']
 export type Photo = Schemas['PhotoOut']
 export type PhotoList = Schemas['PhotoList']
+export type TriggerCheck = Schemas['TriggerOut']
+export type Captioner = Schemas['CaptionerOut']
+export type Captioning = Schemas['CaptioningOut']
 export type PhotoKey = Schemas['Key']
 export type Added = Schemas['AddedOut']
 export type Upload = Schemas['UploadOut']
@@ -34,6 +37,8 @@ export type Generation = Schemas['GenerationOut']
 export type NewGeneration = Partial<Schemas['NewGeneration']>
 export type Aspect = NonNullable<Schemas['NewGeneration']['aspect']>
 export type Generator = Schemas['GeneratorOut']
+export type Ability = Schemas['AbilityOut']
+export type Graph = Schemas['GraphOut']
 export type Picture = Schemas['PictureOut']
 export type PicturePage = Schemas['PicturePage']
 export type SystemInfo = Schemas['SystemOut']
@@ -54,7 +59,7 @@ export interface Finding {
 /** A finding on captions, as library/captions/linter.py writes it. */
 export interface CaptionFinding {
   code: string
-  level: 'error' | 'warning' | 'note'
+  level: 'reject' | 'warn' | 'info'
   message: string
   photos: string[]
   repair: Record<string, unknown> | null

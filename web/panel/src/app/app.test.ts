@@ -7,7 +7,7 @@ import { progressAfter } from './running'
 import { marksOf, nextOf, openingStep, type Facts } from './steps'
 import { brightness } from './theme'
 
-const NOTHING: Facts = { photos: 0, used: 0, flagged: 0, job: null, trained: false, loras: 0, picked: false, pictures: 0 }
+const NOTHING: Facts = { photos: 0, used: 0, flagged: 0, seen: false, job: null, trained: false, loras: 0, picked: false, pictures: 0 }
 const job = (state: Job['state'], step = 0): Job => ({ id: 'j', state, step }) as Job
 
 describe('addresses', () => {
@@ -32,6 +32,7 @@ describe('the next step', () => {
     ['nothing', {}, 'photos', 'next.noPhotos'],
     ['few photos', { photos: 3, used: 3 }, 'photos', 'next.fewPhotos'],
     ['photos with findings', { photos: 20, used: 20, flagged: 4 }, 'report', 'next.flagged'],
+    ['findings that were looked at', { photos: 20, used: 20, flagged: 4, seen: true }, 'train', 'next.ready'],
     ['good photos', { photos: 20, used: 20 }, 'train', 'next.ready'],
     ['a training under way', { photos: 20, used: 20, job: job('training') }, 'train', 'next.training'],
     ['a training that stopped', { photos: 20, used: 20, job: job('paused', 50) }, 'train', 'next.stopped'],

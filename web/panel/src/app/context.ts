@@ -26,7 +26,7 @@ export function makeContext(host: Host): Panel {
   const request = makeRequest(host.base)
   const events = openEvents(`${host.base}/events`)
   const router = makeRouter(host.addresses)
-  const words = makeWords()
+  const words = makeWords(host.language)
   const stopTheme = followTheme(host.kind)
   return {
     host,

@@ -11,6 +11,8 @@ export interface Facts {
   used: number
   /** Photos with a finding that asks for a look. */
   flagged: number
+  /** Whether the report was opened while so many were flagged: who has seen it is not sent there again. */
+  seen: boolean
   /** Its job that runs, waits or stopped, the latest first; null for none. */
   job: Job | null
   /** Whether a training was ever finished or left something to choose. */
@@ -25,6 +27,8 @@ export type Mark = { step: Step; state: 'open' | 'done' | 'waiting'; waitsFor?: 
 
 /** The least photos that training takes. */
 export const FEWEST = 5
+/** From so many on nobody is told that more would be better. */
+export const ENOUGH = 15
 const WORKING: readonly Job['state'][] = ['queued', 'preparing', 'training']
 
 export const isWorking = (job: Job | null | undefined): boolean => !!job && WORKING.includes(job.state)
@@ -37,7 +41,7 @@ export function marksOf(facts: Facts): Mark[] {
     { step: 'photos', state: enough ? 'done' : 'open' },
     facts.photos === 0
       ? { step: 'report', state: 'waiting', waitsFor: 'waits.photos' }
-      : { step: 'report', state: enough && facts.flagged === 0 ? 'done' : trained ? 'done' : 'open' },
+      : { step: 'report', state: enough && (facts.flagged === 0 || facts.seen) ? 'done' : trained ? 'done' : 'open' },
     facts.photos === 0 && !facts.job
       ? { step: 'train', state: 'waiting', waitsFor: 'waits.photos' }
       : { step: 'train', state: trained ? 'done' : 'open' },
@@ -65,7 +69,7 @@ export function nextOf(facts: Facts): Next {
   if (facts.used < FEWEST) return next('photos', 'next.fewPhotos', 'next.addPhotos', { n: FEWEST - facts.used })
   const trained = facts.trained || facts.loras > 0
   if (job && job.state !== 'done' && !trained) return next('train', 'next.stopped', 'next.goOn', { n: job.step })
-  if (!trained && facts.flagged > 0) return next('report', 'next.flagged', 'next.look', { n: facts.flagged })
+  if (!trained && facts.flagged > 0 && !facts.seen) return next('report', 'next.flagged', 'next.look', { n: facts.flagged })
   if (!trained) return next('train', 'next.ready', 'next.train', { n: facts.used })
   if (facts.loras === 0) return next('pick', 'next.pick', 'next.compare')
   if (!facts.picked && facts.pictures === 0) return next('pick', 'next.pick', 'next.compare')

@@ -8,7 +8,6 @@ import type { Character, Job, JobList, Lora, PhotoList, PicturePage } from '../a
 import { useEvent, usePanel } from '../app/context'
 import { isWorking, type Facts } from '../app/steps'
 import { badgeOf } from '../photos/photos'
-import { pickedLora } from '../pick/picked'
 
 export interface CharacterState {
   character: Character
@@ -19,10 +18,13 @@ export interface CharacterState {
   latestPicture: string
 }
 
+/** Photos are asked for with the worst first, so that one page knows all that need a look, but for absurd numbers. */
+const WORST = { limit: 500, rejected: false, sort: 'findings', descending: true }
+
 async function load(request: Request, id: string): Promise<CharacterState> {
   const [character, photos, jobs, loras, gallery] = await Promise.all([
     request<Character>('GET', `/characters/${part(id)}`),
-    request<PhotoList>('GET', `/characters/${part(id)}/images`, { query: { limit: 500, rejected: false } }),
+    request<PhotoList>('GET', `/characters/${part(id)}/images`, { query: WORST }),
     request<JobList>('GET', '/jobs', { query: { character: id, limit: 50 } }),
     request<{ loras: Lora[] }>('GET', '/loras', { query: { character: id } }),
     request<PicturePage>('GET', '/gallery', { query: { character: id, limit: 1 } }),
@@ -30,6 +32,7 @@ async function load(request: Request, id: string): Promise<CharacterState> {
   const all = jobs.jobs
   const working = all.find((job) => isWorking(job)) ?? all.find((job) => job.state !== 'done') ?? null
   const newest = all[0]
+  const flagged = photos.photos.filter((photo) => ['look', 'bad'].includes(badgeOf(photo))).length
   return {
     character,
     jobs: all,
@@ -38,15 +41,24 @@ async function load(request: Request, id: string): Promise<CharacterState> {
     facts: {
       photos: photos.total,
       used: photos.total,
-      flagged: photos.photos.filter((photo) => ['look', 'bad'].includes(badgeOf(photo))).length,
+      flagged,
+      seen: seenReport(id) >= flagged,
       job: working && (isWorking(working) || working === newest) ? working : null,
       trained: all.some((job) => job.state === 'done'),
       loras: loras.loras.length,
-      picked: pickedLora(id) !== '',
+      picked: character.lora !== '',
       pictures: gallery.total,
     },
   }
 }
+
+const SEEN = 'isengard.report.'
+
+/** How many photos needed a look when this browser last showed the report; -1 if it never did. */
+const seenReport = (id: string): number => Number(localStorage.getItem(SEEN + id) ?? -1)
+
+/** The report was looked at. */
+export const rememberReport = (id: string, flagged: number): void => localStorage.setItem(SEEN + id, String(flagged))
 
 export interface CurrentCharacter extends Loading<CharacterState> {
   id: string

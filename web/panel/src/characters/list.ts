@@ -1,9 +1,10 @@
 /** All characters, made and deleted; one list for the whole panel. */
 
-import { inject, provide, type InjectionKey } from 'vue'
+import { inject, onScopeDispose, provide, ref, type InjectionKey, type Ref } from 'vue'
 
 import { useLoading, type Loading } from '../api/loadable'
-import { errorFrom, part } from '../api/request'
+import { part } from '../api/request'
+import { sendFiles } from '../api/sending'
 import type { Character, CharacterList, NewCharacter } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
 
@@ -12,22 +13,37 @@ export interface Characters extends Loading<CharacterList> {
   change(id: string, values: Record<string, unknown>): Promise<Character>
   remove(character: Character): Promise<void>
   trySample(): Promise<Character>
+  /** Makes a character of an archive that was exported, or of photos in a zip. */
+  bringIn(archive: File): Promise<void>
+  /** The archive that is on its way, and how much of it was sent. */
+  readonly coming: Ref<{ name: string; share: number } | null>
 }
 
+interface Imported {
+  character: Character
+  photos: number
+  loras: number
+  warnings: string[]
+}
+
+/** An upload of many photos tells of each; the list is asked for now and then. */
+const SOON_MS = 300
 const LIST: InjectionKey<Characters> = Symbol('characters')
-interface Sample {
-  name: string
-  class_word: string
-  photos: { name: string; caption: string; data: string }[]
-}
-
 export function provideCharacters(): Characters {
   const { request, host, toasts, router, words } = usePanel()
   const loading = useLoading(
     () => request<CharacterList>('GET', '/characters'),
     (found) => found.characters.length + found.broken.length === 0,
   )
-  useEvent(['library', 'reset'], () => void loading.reload())
+  let timer: ReturnType<typeof setTimeout> | undefined
+  useEvent('library', () => {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      void loading.reload()
+    }, SOON_MS)
+  })
+  useEvent('reset', () => void loading.reload())
+  onScopeDispose(() => clearTimeout(timer))
 
   async function create(values: Partial<NewCharacter> & { name: string }): Promise<Character> {
     const made = await request<Character>('POST', '/characters', { body: values })
@@ -37,7 +53,8 @@ export function provideCharacters(): Characters {
 
   async function remove(character: Character): Promise<void> {
     const before = router.route.value
-    router.go({ at: 'home' }) // first: what is shown of it would ask for it again while it goes
+    const isOpen = before.at === 'character' && before.character === character.id
+    if (isOpen) router.go({ at: 'home' }) // first: what is shown of it would ask for it again while it goes
     try {
       await request('DELETE', `/characters/${part(character.id)}`)
     } catch (problem) {
@@ -48,32 +65,37 @@ export function provideCharacters(): Characters {
     toasts.done(words.t('characters.deleted', { name: character.name }), async () => {
       const back = await request<Character>('POST', `/characters/${part(character.id)}/restore`)
       await loading.reload()
-      router.go({ at: 'character', character: back.id, step: null })
+      if (isOpen) router.go({ at: 'character', character: back.id, step: before.step })
     })
   }
 
-  /** Makes the sample character and answers at once; its photos arrive one after the other, as if dropped in. */
+  /** The character that comes with the pack; the same one if it is there already. */
   async function trySample(): Promise<Character> {
-    const sample = (await (await fetch(`${host.files}sample.json`)).json()) as Sample
-    const made = await create({ name: sample.name, class_word: sample.class_word, notes: words.t('sample.note') })
-    const changed = await request<Character>('PATCH', `/characters/${part(made.id)}`, { body: { family: 'mini' } })
-    void toasts.trying(() => sendPhotos(made.id, sample))
-    return changed
+    const made = await request<Character>('POST', '/characters/sample')
+    await loading.reload()
+    return made
   }
 
-  async function sendPhotos(id: string, sample: Sample): Promise<void> {
-    for (const photo of sample.photos) {
-      const form = new FormData()
-      form.append('files', new File([photo.caption], photo.name.replace(/\.jpg$/, '.txt'), { type: 'text/plain' }))
-      const bytes = Uint8Array.from(atob(photo.data), (sign) => sign.charCodeAt(0))
-      form.append('files', new File([bytes], photo.name, { type: 'image/jpeg' }))
-      const response = await fetch(`${host.base}/characters/${part(id)}/images`, { method: 'POST', body: form })
-      if (!response.ok) throw errorFrom(response.status, await response.text())
+  const coming = ref<{ name: string; share: number } | null>(null)
+
+  async function bringIn(archive: File): Promise<void> {
+    const body = new Blob([archive], { type: 'application/zip' })
+    coming.value = { name: archive.name, share: 0 }
+    try {
+      const came = await sendFiles<Imported>(`${host.base}/characters/import`, body, (share) => (coming.value = { name: archive.name, share }))
+      await loading.reload()
+      toasts.done(words.t('characters.came', { name: came.character.name, n: came.photos }), () => remove(came.character))
+      for (const warning of came.warnings) toasts.done(warning)
+      router.go({ at: 'character', character: came.character.id, step: null })
+    } finally {
+      coming.value = null
     }
   }
 
   const list: Characters = {
     ...loading,
+    coming,
+    bringIn,
     create,
     change: async (id, values) => {
       const changed = await request<Character>('PATCH', `/characters/${part(id)}`, { body: values })

@@ -1,6 +1,6 @@
 /** All photos that the filters let through, a page at a time as one scrolls. */
 
-import { ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
+import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 
 import { asApiError, type ApiError, type QueryValue } from '../api/request'
 import type { Photo, PhotoList } from '../api/types'
@@ -14,13 +14,20 @@ export interface Filters {
   rejected: boolean | null
   small: boolean
   days: number
-  sort: 'added' | 'taken' | 'name' | 'size' | 'findings'
+  sort: (typeof SORTS)[number]
   descending: boolean
 }
 
 export const NO_FILTERS: Filters = {
   character: [], finding: [], captions: 'any', q: '', rejected: null, small: false, days: 0, sort: 'added', descending: true,
 }
+
+export const SORTS = ['added', 'taken', 'name', 'size', 'findings'] as const
+export const DAYS = [0, 1, 7, 30] as const
+
+/** How many filters are set. */
+export const countOf = ({ character, finding, captions, q, rejected, small, days }: Filters): number =>
+  character.length + finding.length + [captions !== 'any', q.trim() !== '', rejected !== null, small, days > 0].filter(Boolean).length
 
 /** As the server takes it. */
 export function queryOf(filters: Filters, now = Date.now()): Record<string, QueryValue> {
@@ -37,8 +44,6 @@ export function queryOf(filters: Filters, now = Date.now()): Record<string, Quer
   }
 }
 
-export const keyOf = ({ character, file }: Pick<Photo, 'character' | 'file'>): string => `${character}/${file}`
-
 export type DatasetState = 'loading' | 'failed' | 'empty' | 'full'
 
 export interface Dataset {
@@ -47,12 +52,15 @@ export interface Dataset {
   totals: ShallowRef<Record<string, unknown>>
   state: Ref<DatasetState>
   error: ShallowRef<ApiError | null>
-  /** Loads the next page, if there is one. */
-  more(): Promise<void>
+  /** Loads pages until so many photos are there, or all. */
+  upTo(count: number): Promise<void>
   reload(): Promise<void>
 }
 
 const PAGE = 500
+
+/** How long to wait for more news before everything that is shown is asked for again: long lists take longer to load. */
+const patience = (count: number): number => 300 + count / 4
 
 export function useDataset(filters: Ref<Filters>): Dataset {
   const { request } = usePanel()
@@ -63,50 +71,80 @@ export function useDataset(filters: Ref<Filters>): Dataset {
   const error = shallowRef<ApiError | null>(null)
   let cursor = ''
   let question = 0
-  let busy = false
+  let loading: Promise<void> | null = null
+  let wanted = 0
 
-  async function ask(first: boolean, limit: number): Promise<void> {
-    const mine = first ? ++question : question
-    busy = true
+  const page = (from: string): Promise<PhotoList> =>
+    request<PhotoList>('GET', '/images', { query: { ...queryOf(filters.value), limit: PAGE, cursor: from } })
+
+  /** Asks from the beginning for as many as are wanted; what is shown stays until all of it is there. */
+  async function ask(least: number): Promise<void> {
+    const mine = ++question
+    loading = null
     try {
-      const query = { ...queryOf(filters.value), limit, cursor: first ? '' : cursor }
-      const found = await request<PhotoList>('GET', '/images', { query })
+      const found = await page('')
+      let all = found.photos
+      let next = found.next
+      while (next && all.length < least && mine === question) {
+        const more = await page(next)
+        all = [...all, ...more.photos]
+        next = more.next
+      }
       if (mine !== question) return
-      photos.value = first ? found.photos : [...photos.value, ...found.photos]
-      cursor = found.next
+      photos.value = all
+      cursor = next
       total.value = found.total
       totals.value = found.totals
       state.value = found.total === 0 ? 'empty' : 'full'
       error.value = null
     } catch (problem) {
-      if (mine !== question) return
-      error.value = asApiError(problem)
-      if (photos.value.length === 0) state.value = 'failed'
-    } finally {
-      if (mine === question) busy = false
+      if (mine === question) failed(problem)
     }
   }
 
-  const reload = async (): Promise<void> => {
-    const wanted = Math.max(PAGE, photos.value.length)
-    await ask(true, PAGE)
-    while (cursor && photos.value.length < wanted) await ask(false, PAGE)
+  function failed(problem: unknown): void {
+    error.value = asApiError(problem)
+    if (photos.value.length === 0) state.value = 'failed'
   }
+
+  async function goOn(): Promise<void> {
+    const mine = question
+    try {
+      while (cursor && photos.value.length < wanted && mine === question) {
+        const more = await page(cursor)
+        if (mine !== question) return
+        photos.value = [...photos.value, ...more.photos]
+        cursor = more.next
+        total.value = Math.max(more.total, photos.value.length)
+      }
+    } catch (problem) {
+      if (mine === question) failed(problem)
+    } finally {
+      if (mine === question) loading = null
+    }
+  }
+
+  async function upTo(count: number): Promise<void> {
+    wanted = Math.max(wanted, count)
+    if (cursor && photos.value.length < wanted) await (loading ??= goOn())
+  }
+
+  const reload = (): Promise<void> => ask(photos.value.length)
   watch(filters, () => {
     photos.value = []
+    wanted = 0
     state.value = 'loading'
-    void ask(true, PAGE)
+    void ask(0)
   })
   let timer: ReturnType<typeof setTimeout> | undefined
   useEvent(['library', 'reset'], () => {
     clearTimeout(timer)
-    timer = setTimeout(() => void reload(), 400)
+    timer = setTimeout(() => void reload(), patience(photos.value.length))
   })
-  void ask(true, PAGE)
-  return {
-    photos, total, totals, state, error, reload,
-    more: async () => {
-      if (cursor && !busy) await ask(false, PAGE)
-    },
-  }
+  onScopeDispose(() => {
+    clearTimeout(timer)
+    question += 1
+  })
+  void ask(0)
+  return { photos, total, totals, state, error, reload, upTo }
 }

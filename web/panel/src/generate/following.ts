@@ -1,6 +1,7 @@
 /** One generation as it goes on: which pictures are done, how far the present one is, its preview. Plain functions. */
 
 import type { Generation } from '../api/types'
+import type { Preferences } from '../host'
 
 export interface Making {
   id: string
@@ -65,6 +66,11 @@ export function advanced(before: Making, kind: string, data: Record<string, unkn
       return before
   }
 }
+
+const CALM_MS = 2000
+
+/** Whether a preview is shown, so many milliseconds after the last one. */
+export const mayPreview = (how: Preferences['previews'], since: number): boolean => how === 'each' || (how === 'calm' && since >= CALM_MS)
 
 export const KINDS = ['queued', 'loading', 'progress', 'preview', 'warning', 'picture', 'done', 'cancelled', 'failed'] as const
 

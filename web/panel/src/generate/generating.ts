@@ -5,7 +5,8 @@ import { onScopeDispose, ref, type Ref } from 'vue'
 import { part } from '../api/request'
 import type { Generation, NewGeneration } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
-import { advanced, charactersOf, KINDS, made, type Making } from './following'
+import { DEFAULTS } from '../host'
+import { advanced, charactersOf, KINDS, made, mayPreview, type Making } from './following'
 
 export interface Generating {
   makings: Ref<Making[]>
@@ -41,7 +42,14 @@ export function useGenerating(character: string, pictureDone: () => void): Gener
     if (next) follow(next.id)
   }
 
+  let shown = 0
+
   function happened(id: string, kind: string, data: Record<string, unknown>): void {
+    if (kind === 'preview') {
+      const now = performance.now()
+      if (!mayPreview((host.preferences?.() ?? DEFAULTS).previews, now - shown)) return
+      shown = now
+    }
     change(id, (making) => advanced(making, kind, data))
     if (kind === 'picture') pictureDone()
     if (kind === 'done' || kind === 'cancelled') {

@@ -59,3 +59,8 @@ it('chooses plural forms and writes numbers as the language does', () => {
   expect(languageFor(['de-AT', 'en'])).toBe('de')
   expect(languageFor(['fr'])).toBe('en')
 })
+
+it('keeps the direction of what is filled into a text from right to left', () => {
+  expect(fill('{x}.', { x: '19 GB' }, 'ar')).toBe('\u206819 GB\u2069.')
+  expect(fill('{x}.', { x: '19 GB' }, 'de')).toBe('19 GB.')
+})

@@ -11,7 +11,8 @@ export type Messages = Record<Key, Message>
 
 export const LANGUAGES = { en: 'English', de: 'Deutsch', zh: '中文', ar: 'العربية' } as const
 export type Language = keyof typeof LANGUAGES
-const STORED = 'isengard.language'
+/** Where the choice is kept; `auto` and nothing mean the language around. */
+export const STORED = 'isengard.language'
 
 const LOADERS: Record<Exclude<Language, 'en'>, () => Promise<{ default: unknown }>> = {
   de: () => import('./de.json'),
@@ -27,7 +28,10 @@ export interface Words {
   has(key: string): key is Key
   /** The text of a name that comes from the server, or what else to say. */
   named(key: string, otherwise: string, values?: Record<string, string | number>): string
+  /** Shows another language and remembers it. */
   choose(language: Language): Promise<void>
+  /** Shows another language. */
+  show(language: Language): Promise<void>
   readonly messages: ShallowRef<Messages>
 }
 
@@ -40,6 +44,9 @@ export function languageFor(wishes: readonly string[]): Language {
   return 'en'
 }
 
+/** In a language from right to left a value keeps its own direction, so that `19 GB.` is not turned around. */
+const isolated = (value: string, language: Language): string => (language === 'ar' ? `\u2068${value}\u2069` : value)
+
 /** Fills in a message. A number called `n` chooses the plural form. */
 export function fill(message: Message, values: Record<string, string | number>, language: Language): string {
   const form =
@@ -49,15 +56,16 @@ export function fill(message: Message, values: Record<string, string | number>, 
   return form.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name]
     if (value === undefined) return whole
-    return typeof value === 'number' ? new Intl.NumberFormat(language).format(value) : value
+    return isolated(typeof value === 'number' ? new Intl.NumberFormat(language).format(value) : value, language)
   })
 }
 
-export function makeWords(): Words {
+/** `around`: the language of what the panel stands in; it comes before the browser's. */
+export function makeWords(around = ''): Words {
   const language = ref<Language>('en')
   const messages = shallowRef<Messages>(english)
 
-  async function choose(wanted: Language): Promise<void> {
+  async function show(wanted: Language): Promise<void> {
     messages.value = wanted === 'en' ? english : ((await LOADERS[wanted]()).default as Messages)
     language.value = wanted
   }
@@ -66,9 +74,9 @@ export function makeWords(): Words {
   const has = (key: string): key is Key => key in english
 
   const stored = localStorage.getItem(STORED)
-  const first = stored && stored !== 'auto' ? [stored] : navigator.languages
+  const first = stored && stored !== 'auto' ? [stored] : [around, ...navigator.languages]
   const wanted = languageFor(first)
-  if (wanted !== 'en') void choose(wanted)
+  if (wanted !== 'en') void show(wanted)
   return {
     language,
     messages,
@@ -76,9 +84,10 @@ export function makeWords(): Words {
     t,
     has,
     named: (key, otherwise, values) => (has(key) ? t(key, values) : otherwise),
+    show,
     async choose(next) {
       localStorage.setItem(STORED, next)
-      await choose(next)
+      await show(next)
     },
   }
 }

@@ -1,39 +1,74 @@
 /** Files that are dropped, pasted or picked, folders included; a text beside a photo is its caption. */
 
 const PICTURE = /\.(jpe?g|png|webp|heic|heif|tiff?|bmp|avif|gif)$/i
+/** What a camera keeps: the server says for each what to do instead. */
+const RAW = /\.(dng|cr2|cr3|nef|arw|orf|rw2|raf|pef|srw)$/i
+const ARCHIVE = /\.zip$/i
+const CAPTION = /\.txt$/i
+/** What systems leave in folders, which nobody means to add. */
+const CLUTTER = /(^|\/)(\.[^/]*|Thumbs\.db|desktop\.ini|__MACOSX\/.*)$/i
+
+/** A file and where it lay: `holiday/day 1/a.jpg`. */
+export interface Found {
+  file: File
+  path: string
+}
 
 export interface Arrival {
   file: File
-  /** The caption's file of the same stem, if there is one. */
+  /** The caption's file of the same stem in the same folder, if there is one. */
   caption?: File
 }
 
-export const isPicture = (file: Pick<File, 'name' | 'type'>): boolean => PICTURE.test(file.name) || file.type.startsWith('image/')
-
-const stem = (name: string): string => name.replace(/\.[^.]*$/, '')
-
-/** Photos with the captions that lie beside them; what is neither is left out. */
-export function arrivals(files: readonly File[]): Arrival[] {
-  const captions = new Map(files.filter(({ name }) => /\.txt$/i.test(name)).map((file) => [stem(file.name), file]))
-  return files.filter(isPicture).map((file) => {
-    const caption = captions.get(stem(file.name))
-    return caption ? { file, caption } : { file }
-  })
+/** What came, by what can be done with it. */
+export interface Arrivals {
+  photos: Arrival[]
+  /** Characters or photos in one file. */
+  archives: File[]
+  /** Names of what is neither photo nor caption. */
+  leftOut: string[]
 }
 
-/** All files of a drop or a paste; folders are walked through. */
-export async function filesOf(transfer: DataTransfer): Promise<File[]> {
+export const isPicture = (file: Pick<File, 'name' | 'type'>): boolean =>
+  PICTURE.test(file.name) || RAW.test(file.name) || file.type.startsWith('image/')
+
+const stem = (path: string): string => path.replace(/\.[^./]*$/, '')
+
+/** Files of a picker as they are found; a folder's picker says where each lay. */
+export const pickedFiles = (files: Iterable<File>): Found[] => [...files].map((file) => ({ file, path: file.webkitRelativePath || file.name }))
+
+/** Photos with the captions that lie beside them, archives, and what is neither. */
+export function arrivals(found: readonly Found[]): Arrivals {
+  const wanted = found.filter(({ path }) => !CLUTTER.test(path))
+  const captions = new Map(wanted.filter(({ path }) => CAPTION.test(path)).map(({ path, file }) => [stem(path), file]))
+  const pictures = wanted.filter(({ file }) => isPicture(file))
+  const used = new Set(pictures.map(({ path }) => stem(path)))
+  const isMore = ({ file, path }: Found): boolean =>
+    !isPicture(file) && !ARCHIVE.test(file.name) && !(CAPTION.test(path) && used.has(stem(path)))
+  return {
+    photos: pictures.map(({ file, path }) => {
+      const caption = captions.get(stem(path))
+      return caption ? { file, caption } : { file }
+    }),
+    archives: wanted.filter(({ file }) => ARCHIVE.test(file.name)).map(({ file }) => file),
+    leftOut: wanted.filter(isMore).map(({ path }) => path),
+  }
+}
+
+/** All files of a drop; folders are walked through. */
+export async function filesOf(transfer: Pick<DataTransfer, 'items' | 'files'>): Promise<Found[]> {
   // The list empties once this handler returns, so entries are taken before anything is awaited.
-  const entries = [...transfer.items].map((item) => (item.kind === 'file' ? item.webkitGetAsEntry() : null))
-  const plain = [...transfer.files]
+  const entries = [...transfer.items].map((item) => (item.kind === 'file' ? (item.webkitGetAsEntry?.() ?? null) : null))
+  const plain = pickedFiles(transfer.files)
   const known = entries.filter((entry) => entry !== null)
   if (known.length === 0) return plain
   return (await Promise.all(known.map(filesIn))).flat()
 }
 
-async function filesIn(entry: FileSystemEntry): Promise<File[]> {
+async function filesIn(entry: FileSystemEntry): Promise<Found[]> {
   if (entry.isFile) {
-    return [await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))]
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
+    return [{ file, path: entry.fullPath.replace(/^\//, '') }]
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader()
   const found: FileSystemEntry[] = []

@@ -1,19 +1,23 @@
 /** A character's photos: all of them, and what can be done to one; every change can be taken back. */
 
+import { onScopeDispose } from 'vue'
+
 import { useLoading, type Loading } from '../api/loadable'
 import { part, type Request } from '../api/request'
 import type { Finding, Photo, PhotoList } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
+import { useBulk, type Bulk } from './bulk'
 
 const PAGE = 500
 
-/** All photos of a query, page by page. */
-export async function allPhotos(request: Request, character: string): Promise<Photo[]> {
+/** All photos of a character, page by page; `some` hears of the first, which can be shown while the others come. */
+export async function allPhotos(request: Request, character: string, some: (photos: Photo[]) => void): Promise<Photo[]> {
   const photos: Photo[] = []
   let cursor = ''
   do {
     const found = await request<PhotoList>('GET', `/characters/${part(character)}/images`, { query: { limit: PAGE, cursor } })
     photos.push(...found.photos)
+    if (found.next && !cursor) some(found.photos)
     cursor = found.next
   } while (cursor)
   return photos
@@ -33,48 +37,47 @@ export function badgeOf(photo: Photo): Badge {
   return levels.includes('warn') ? 'look' : 'good'
 }
 
-export interface Photos extends Loading<Photo[]> {
-  change(photo: Photo, body: Record<string, unknown>): Promise<Photo>
-  remove(photos: readonly Photo[]): Promise<void>
-  reject(photos: readonly Photo[], rejected: boolean): Promise<void>
+export const keyOf = ({ character, file }: Pick<Photo, 'character' | 'file'>): string => `${character}/${file}`
+
+/** Changes one photo: caption, crop, turn, kept findings. */
+export function useChange(changed: (photo: Photo) => void): (photo: Photo, body: Record<string, unknown>) => Promise<Photo> {
+  const { request } = usePanel()
+  return async (photo, body) => {
+    const now = await request<Photo>('PATCH', `/characters/${part(photo.character)}/images/${part(photo.file)}`, { body })
+    changed(now)
+    return now
+  }
 }
 
-const keyOf = ({ character, file }: Photo): { character: string; file: string } => ({ character, file })
+export interface Photos extends Loading<Photo[]>, Pick<Bulk, 'remove' | 'reject'> {
+  change(photo: Photo, body: Record<string, unknown>): Promise<Photo>
+}
+
+/** How long to wait for more news before all is asked for again: long lists take longer to load. */
+const patience = (loading: Loading<Photo[]>): number => 150 + ('data' in loading.value.value ? loading.value.value.data.length / 2 : 0)
 
 export function usePhotos(character: string): Photos {
-  const { request, toasts, words } = usePanel()
-  const loading = useLoading(
-    () => allPhotos(request, character),
+  const { request } = usePanel()
+  const loading: Loading<Photo[]> = useLoading(
+    () => allPhotos(request, character, (some) => {
+      if (loading.value.value.state === 'loading') loading.set(some)
+    }),
     (photos) => photos.length === 0,
   )
+  let timer: ReturnType<typeof setTimeout> | undefined
   useEvent('library', (data) => {
-    if ((data.characters as string[] | undefined)?.includes(character)) void loading.reload()
+    if (!(data.characters as string[] | undefined)?.includes(character)) return
+    timer ??= setTimeout(() => {
+      timer = undefined
+      void loading.reload()
+    }, patience(loading))
   })
   useEvent('reset', () => void loading.reload())
-
-  return {
-    ...loading,
-    async change(photo, body) {
-      const changed = await request<Photo>('PATCH', `/characters/${part(photo.character)}/images/${part(photo.file)}`, { body })
-      const known = loading.value.value
-      if ('data' in known) loading.set(known.data.map((one) => (one.file === changed.file ? changed : one)))
-      return changed
-    },
-    async remove(photos) {
-      const { trash } = await request<{ trash: string[] }>('POST', '/images/delete', { body: { photos: photos.map(keyOf) } })
-      await loading.reload()
-      toasts.done(words.t('photos.deleted', { n: photos.length }), async () => {
-        await request('POST', '/images/restore', { body: { trash } })
-        await loading.reload()
-      })
-    },
-    async reject(photos, rejected) {
-      await request('POST', '/images/reject', { body: { photos: photos.map(keyOf), rejected } })
-      await loading.reload()
-      toasts.done(words.t(rejected ? 'photos.aside' : 'photos.back', { n: photos.length }), async () => {
-        await request('POST', '/images/reject', { body: { photos: photos.map(keyOf), rejected: !rejected } })
-        await loading.reload()
-      })
-    },
-  }
+  onScopeDispose(() => clearTimeout(timer))
+  const change = useChange((photo) => {
+    const known = loading.value.value
+    if ('data' in known) loading.set(known.data.map((one) => (one.file === photo.file ? photo : one)))
+  })
+  const { remove, reject } = useBulk(() => loading.reload())
+  return { ...loading, change, remove, reject }
 }

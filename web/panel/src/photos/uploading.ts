@@ -1,90 +1,141 @@
-/** Sends photos, three at a time, each with its own progress. */
+/** Sends photos, three at a time, each with its own progress; goes on while other screens are open. */
 
-import { computed, onScopeDispose, ref, type ComputedRef, type Ref } from 'vue'
+import { computed, inject, onScopeDispose, provide, ref, watch, type ComputedRef, type InjectionKey, type Ref } from 'vue'
 
-import { asApiError, errorFrom, part, type ApiError } from '../api/request'
+import { asApiError, part, type ApiError } from '../api/request'
+import { sendFiles } from '../api/sending'
 import type { Upload as UploadAnswer } from '../api/types'
 import { usePanel } from '../app/context'
 import type { Arrival } from './files'
-import { answered, refused, sent, tally, type Tally, type Upload } from './uploads'
+import { answered, isOpen, refused, sent, tally, waiting, type Tally, type Upload } from './uploads'
 
 const AT_ONCE = 3
+const AGAIN_MS = 3000
+const SHOWABLE = /^image\/(jpeg|png|webp|gif|avif|bmp)$/
 
 export interface Uploading {
   uploads: Ref<Upload[]>
   tally: ComputedRef<Tally>
-  add(arrivals: readonly Arrival[]): void
-  /** Takes those away that are over. */
-  clear(): void
+  add(character: string, arrivals: readonly Arrival[]): void
+  /** Takes those of a character away that are over. */
+  clear(character: string): void
+  /** Tries again what was refused. */
+  again(uploads: readonly Upload[]): void
 }
 
-export function useUploading(character: string, taken: () => void): Uploading {
-  const { host } = usePanel()
-  const uploads = ref<Upload[]>([])
-  const waiting: { id: number; arrival: Arrival }[] = []
+function formOf(arrival: Arrival): FormData {
+  const form = new FormData()
+  if (arrival.caption) form.append('files', arrival.caption)
+  form.append('files', arrival.file)
+  return form
+}
+
+/** Whether the file itself can't be read any more: moved, deleted, or a drive that is gone. */
+const isGone = (file: File): Promise<boolean> => file.slice(0, 1).arrayBuffer().then(() => false, () => true)
+
+const UPLOADING: InjectionKey<Uploading> = Symbol('uploading')
+
+export function provideUploading(): Uploading {
+  const { host, events, words } = usePanel()
+  const uploads = ref<Upload[]>([]) as Ref<Upload[]>
+  const files = new Map<number, Arrival>()
+  const line: number[] = []
   let count = 0
   let running = 0
   let closed = false
+  let timer: ReturnType<typeof setTimeout> | undefined
 
   const change = (id: number, how: (upload: Upload) => Upload): void => {
     uploads.value = uploads.value.map((upload) => (upload.id === id ? how(upload) : upload))
   }
 
-  function send(arrival: Arrival, progress: (share: number) => void): Promise<UploadAnswer> {
-    return new Promise((resolve, reject) => {
-      const form = new FormData()
-      if (arrival.caption) form.append('files', arrival.caption)
-      form.append('files', arrival.file)
-      const asking = new XMLHttpRequest()
-      asking.open('POST', `${host.base}/characters/${part(character)}/images`)
-      asking.upload.onprogress = (event) => progress(event.lengthComputable ? event.loaded / event.total : 0)
-      asking.upload.onload = () => progress(1)
-      asking.onerror = () => reject(errorFrom(0, '{"error":{"code":"UNREACHABLE","message":"The server does not answer."}}'))
-      asking.onload = () => {
-        if (asking.status < 300) resolve(JSON.parse(asking.responseText) as UploadAnswer)
-        else reject(errorFrom(asking.status, asking.responseText))
-      }
-      asking.send(form)
-    })
+  function go(): void {
+    while (running < AT_ONCE && line.length && !closed && events.connection.value !== 'lost') void work(line.shift()!)
   }
 
-  async function work(): Promise<void> {
-    if (running >= AT_ONCE || closed) return
-    const next = waiting.shift()
-    if (!next) return
+  async function work(id: number): Promise<void> {
+    const upload = uploads.value.find((one) => one.id === id)
+    const arrival = files.get(id)
+    if (!upload || !arrival) return
     running += 1
-    const { id, arrival } = next
     try {
-      const answer = await send(arrival, (share) => change(id, (upload) => sent(upload, share)))
-      change(id, (upload) => answered(upload, answer.added[0]))
+      const address = `${host.base}/characters/${part(upload.character)}/images`
+      const answer = await sendFiles<UploadAnswer>(address, formOf(arrival), (share) => change(id, (now) => sent(now, share)))
+      change(id, (now) => answered(now, answer.added[0]))
     } catch (problem) {
-      const error: ApiError = asApiError(problem)
-      change(id, (upload) => refused(upload, error))
+      await failed(id, arrival, asApiError(problem))
     }
     running -= 1
-    if (!closed) taken()
-    void work()
+    const over = uploads.value.find((one) => one.id === id)
+    if (over?.state === 'taken' || over?.state === 'known') files.delete(id)
+    go()
   }
 
+  /** A server that is away gets the photo once it is back; the same bytes twice are known as such. */
+  async function failed(id: number, arrival: Arrival, error: ApiError): Promise<void> {
+    if (error.code === 'UNREACHABLE' && (await isGone(arrival.file))) {
+      change(id, (now) => refused(now, { code: 'FILE_GONE', message: words.t('photos.gone'), hint: words.t('photos.goneHint') }))
+    } else if (error.code === 'UNREACHABLE') {
+      change(id, waiting)
+      line.unshift(id)
+      clearTimeout(timer)
+      timer = setTimeout(go, AGAIN_MS)
+    } else {
+      change(id, (now) => refused(now, error))
+    }
+  }
+
+  function forget(gone: readonly Upload[]): void {
+    for (const { id, preview } of gone) {
+      files.delete(id)
+      if (preview) URL.revokeObjectURL(preview)
+    }
+  }
+
+  const warn = (event: BeforeUnloadEvent): void => {
+    if (uploads.value.some(isOpen)) event.preventDefault()
+  }
+  if (host.kind === 'page') addEventListener('beforeunload', warn)
+  const stop = watch(events.connection, go)
   onScopeDispose(() => {
     closed = true
-    for (const { preview } of uploads.value) if (preview) URL.revokeObjectURL(preview)
+    stop()
+    clearTimeout(timer)
+    removeEventListener('beforeunload', warn)
+    forget(uploads.value)
   })
 
-  return {
+  const uploading: Uploading = {
     uploads,
     tally: computed(() => tally(uploads.value)),
-    add(arrivals) {
-      for (const arrival of arrivals) {
+    add(character, arrivals) {
+      const more = arrivals.map((arrival): Upload => {
         const id = ++count
-        const preview = /^image\/(jpeg|png|webp|gif|avif|bmp)$/.test(arrival.file.type) ? URL.createObjectURL(arrival.file) : ''
-        uploads.value = [...uploads.value, { id, name: arrival.file.name, preview, state: 'waiting' }]
-        waiting.push({ id, arrival })
-      }
-      for (let place = 0; place < AT_ONCE; place++) void work()
+        files.set(id, arrival)
+        line.push(id)
+        return { id, character, name: arrival.file.name, preview: SHOWABLE.test(arrival.file.type) ? URL.createObjectURL(arrival.file) : '', state: 'waiting' }
+      })
+      uploads.value = [...uploads.value, ...more]
+      go()
     },
-    clear() {
-      uploads.value = uploads.value.filter(({ state }) => ['waiting', 'sending', 'judging'].includes(state))
+    clear(character) {
+      const isOver = (upload: Upload): boolean => upload.character === character && !isOpen(upload)
+      forget(uploads.value.filter(isOver))
+      uploads.value = uploads.value.filter((upload) => !isOver(upload))
+    },
+    again(refusals) {
+      const ids = new Set(refusals.map(({ id }) => id).filter((id) => files.has(id)))
+      uploads.value = uploads.value.map((upload) => (ids.has(upload.id) ? waiting(upload) : upload))
+      line.push(...ids)
+      go()
     },
   }
+  provide(UPLOADING, uploading)
+  return uploading
+}
+
+export function useUploading(): Uploading {
+  const uploading = inject(UPLOADING)
+  if (!uploading) throw new Error('Nothing is sent from here.')
+  return uploading
 }

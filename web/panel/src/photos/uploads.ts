@@ -4,6 +4,7 @@ import type { Added } from '../api/types'
 
 export type Upload = {
   id: number
+  character: string
   name: string
   /** An address of the picture here, to be shown at once; empty where the browser can't show it. */
   preview: string
@@ -16,14 +17,17 @@ export type Upload = {
   | { state: 'refused'; code: string; message: string; hint: string }
 )
 
-type Base = Pick<Upload, 'id' | 'name' | 'preview'>
+type Base = Pick<Upload, 'id' | 'character' | 'name' | 'preview'>
 
-const base = ({ id, name, preview }: Upload): Base => ({ id, name, preview })
+const base = ({ id, character, name, preview }: Upload): Base => ({ id, character, name, preview })
 
 /** So much of it was sent; all of it sent means that the server looks at it now. */
 export function sent(upload: Upload, share: number): Upload {
   return share >= 1 ? { ...base(upload), state: 'judging' } : { ...base(upload), state: 'sending', share: Math.max(0, share) }
 }
+
+/** Back in the line: it could not be sent, or is to be tried again. */
+export const waiting = (upload: Upload): Upload => ({ ...base(upload), state: 'waiting' })
 
 /** What the server says became of it. */
 export function answered(upload: Upload, added: Added | undefined): Upload {
@@ -37,6 +41,8 @@ export function refused(upload: Upload, problem: { code: string; message: string
   return { ...base(upload), state: 'refused', code: problem.code, message: problem.message, hint: problem.hint }
 }
 
+export const isOpen = ({ state }: Upload): boolean => state === 'waiting' || state === 'sending' || state === 'judging'
+
 export interface Tally {
   open: number
   taken: number
@@ -45,6 +51,28 @@ export interface Tally {
 }
 
 export function tally(uploads: readonly Upload[]): Tally {
-  const count = (...states: Upload['state'][]): number => uploads.filter(({ state }) => states.includes(state)).length
-  return { open: count('waiting', 'sending', 'judging'), taken: count('taken'), known: count('known'), refused: count('refused') }
+  const count = (state: Upload['state']): number => uploads.filter((upload) => upload.state === state).length
+  return { open: uploads.filter(isOpen).length, taken: count('taken'), known: count('known'), refused: count('refused') }
+}
+
+export interface Refusal {
+  code: string
+  message: string
+  hint: string
+  /** Those that it happened to. */
+  uploads: Upload[]
+}
+
+/** Failures told once each: a full disk refuses two hundred photos for one reason. */
+export function refusals(uploads: readonly Upload[]): Refusal[] {
+  const found = new Map<string, Refusal>()
+  for (const upload of uploads) {
+    if (upload.state !== 'refused') continue
+    const { code, message, hint } = upload
+    const key = `${code} ${message}`
+    const known = found.get(key) ?? { code, message, hint, uploads: [] }
+    known.uploads.push(upload)
+    found.set(key, known)
+  }
+  return [...found.values()]
 }

@@ -23,9 +23,21 @@ export function rowsOf(artifacts: readonly Artifact[], prompts: number): Row[] {
   }))
 }
 
-/** The step whose LoRA has the best score; null where nothing was measured. */
-export function recommendedStep(loras: readonly Lora[], job: Job): number | null {
-  const scored = loras.filter((lora) => lora.job === job.id && lora.scores && 'likeness' in lora.scores)
-  const best = scored.sort((one, other) => (other.scores?.likeness ?? 0) - (one.scores?.likeness ?? 0))[0]
-  return best ? best.step : null
+/** How alike a step's LoRA was measured to be, from 0 to 1; null where nothing was measured. */
+export function likenessAt(loras: readonly Lora[], job: Pick<Job, 'id'>, step: number): number | null {
+  return loras.find((lora) => lora.job === job.id && lora.step === step)?.scores?.likeness ?? null
+}
+
+export interface Recommendation {
+  step: number
+  likeness: number
+}
+
+/** The step whose LoRA has the best likeness; null where nothing was measured. */
+export function recommendation(loras: readonly Lora[], job: Pick<Job, 'id'>): Recommendation | null {
+  const measured = loras
+    .filter((lora) => lora.job === job.id)
+    .map(({ step, scores }) => ({ step, likeness: scores?.likeness ?? null }))
+    .filter((one): one is Recommendation => one.likeness !== null)
+  return measured.reduce<Recommendation | null>((best, one) => (best && best.likeness >= one.likeness ? best : one), null)
 }

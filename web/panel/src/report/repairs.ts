@@ -7,6 +7,7 @@ export type Repair =
   | { kind: 'crop_face' }
   | { kind: 'captions'; edit: Record<string, unknown> }
   | { kind: 'write' }
+  | { kind: 'describe' }
 
 export interface Group {
   key: string
@@ -15,14 +16,20 @@ export interface Group {
   about: 'photos' | 'captions'
   level: 'bad' | 'look' | 'note'
   message: string
+  /** Of the first photo, for a sentence in another language than the server's. */
+  measured: number | null
+  threshold: number | null
+  subject: string
   photos: string[]
+  /** By photo: the other that it is a copy of. */
+  twins: Record<string, string>
   repair: Repair | null
   /** What a person can do that no button does. */
   advice: 'upscale' | 'use_original' | null
 }
 
 const WORST = ['bad', 'look', 'note'] as const
-const LEVELS: Record<string, Group['level']> = { reject: 'bad', error: 'bad', warn: 'look', warning: 'look', info: 'note', note: 'note' }
+const LEVELS: Record<string, Group['level']> = { reject: 'bad', warn: 'look', info: 'note' }
 
 /** The first repair of a finding that a button can do. */
 function repairOf(finding: Finding): Repair | null {
@@ -42,13 +49,16 @@ function photoGroups(report: Report, aside: ReadonlySet<string>): Group[] {
       if (!level) continue
       const key = `${finding.code}/${level}`
       const known = groups.get(key)
+      const [twin] = finding.others
       if (known) {
         known.photos.push(file)
+        if (twin) known.twins[file] = twin
         continue
       }
       const advice = finding.repairs.includes('use_original') ? 'use_original' : finding.repairs.includes('upscale') ? 'upscale' : null
       groups.set(key, {
-        key, code: finding.code, about: 'photos', level, message: finding.message, photos: [file], repair: repairOf(finding), advice,
+        key, code: finding.code, about: 'photos', level, message: finding.message, measured: finding.measured, threshold: finding.threshold, subject: '', photos: [file], twins: twin ? { [file]: twin } : {},
+        repair: repairOf(finding), advice,
       })
     }
   }
@@ -62,8 +72,12 @@ function captionGroup(finding: CaptionFinding, place: number): Group {
     about: 'captions',
     level: LEVELS[finding.level] ?? 'note',
     message: finding.message,
+    measured: null,
+    threshold: null,
+    subject: finding.subject,
     photos: finding.photos,
-    repair: finding.repair ? { kind: 'captions', edit: finding.repair } : { kind: 'write' },
+    twins: {},
+    repair: finding.code === 'empty' ? { kind: 'describe' } : finding.repair ? { kind: 'captions', edit: finding.repair } : { kind: 'write' },
     advice: null,
   }
 }

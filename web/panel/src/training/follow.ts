@@ -29,6 +29,8 @@ export interface Followed {
   warnings: string[]
   /** What was said last of each phase, for "what is happening". */
   said: string
+  /** Number of the newest event that is known. */
+  lastEvent: number
 }
 
 /** Where a job stands by what the server has of it. */
@@ -44,6 +46,7 @@ export function begin(job: Job, loss: Loss, artifacts: readonly Artifact[]): Fol
     gpu: null,
     warnings: [...job.warnings],
     said: '',
+    lastEvent: loss.last_event,
   }
 }
 
@@ -71,6 +74,11 @@ const nullable = (value: unknown): number | null => (typeof value === 'number' ?
 
 /** What follows from one event of the job. `address` makes an address of a file in the job. */
 export function followed(before: Followed, data: Record<string, unknown>, address: (file: string) => string): Followed {
+  const lastEvent = Math.max(before.lastEvent, Number(data.seq) || 0)
+  return { ...changed(before, data, address), lastEvent }
+}
+
+function changed(before: Followed, data: Record<string, unknown>, address: (file: string) => string): Followed {
   switch (data.type) {
     case 'state':
       return { ...before, state: data.state as JobState }

@@ -1,0 +1,153 @@
+"""Pictures are asked for and looked after: shapes, guides that say why they are off, again, vary, cover, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from isengard.tests.browser.panel import Panel
+from isengard.tests.web.server import Client
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def pictures(trained: Client) -> Client:
+    """With three pictures at least in the gallery."""
+    while trained.get("/gallery?character=ada")["total"] < 3:
+        body = {"character": "ada", "prompt": "{trigger} woman, smiling", "count": 3, "steps": 2, "seed": 40}
+        made = trained.post("/generate", body)["id"]
+        trained.until(f"/generate/{made}", lambda found: found["state"] in ("done", "failed"))
+    return trained
+
+
+def newest(client: Client) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/gallery?character=ada&limit=1")["pictures"][0]
+    return found
+
+
+def test_a_picture_is_asked_for_by_keyboard(open_panel: Callable[..., Panel], trained: Client) -> None:
+    """Words, shape and number; Ctrl+Enter begins; what was written is there again after leaving the step."""
+    panel = open_panel()
+    page = panel.page
+    panel.open("characters/ada/generate")
+    page.locator("textarea[name=prompt]").fill("in the rain")
+    page.locator("input[name=aspect]").first.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.locator(".isg-aspects .chosen").text_content() == "16:9"
+    page.locator("input[name=count]").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    page.locator("summary", has_text="Advanced").press("Enter")
+    page.locator("input[name=steps]").fill("2")
+    page.locator("input[name=seed]").fill("77")
+    panel.step("Pick")
+    page.locator(".isg-pick").first.wait_for()
+    panel.step("Generate")
+    assert page.locator("textarea[name=prompt]").input_value() == "in the rain"
+    page.locator("textarea[name=prompt]").press("Control+Enter")
+    panel.wait_tiles(1, ".isg-gallery")
+    made = newest(trained)
+    assert made["settings"]["seed"] == 77
+    assert made["settings"]["aspect"] == "16:9"
+    assert made["settings"]["steps"] == 2
+    assert made["width"] > made["height"]
+    assert "in the rain" in made["prompt"]
+    assert made["settings"]["loras"][0]["trigger_word"] in made["settings"]["sent"]
+
+
+def test_guides_that_cannot_run_say_why(open_panel: Callable[..., Panel], trained: Client) -> None:
+    """The embedded model has none of them: each has its reason and no switch, and Setup is one click away."""
+    panel = open_panel()
+    page = panel.page
+    panel.open("characters/ada/generate")
+    page.locator("summary", has_text="Guides").click()
+    guides = page.locator(".isg-guide-list > li")
+    assert guides.count() == 4
+    for at in range(4):
+        assert guides.nth(at).locator("input").count() == 0
+        assert len(guides.nth(at).locator("p").text_content() or "") > 30
+    panel.check_access()
+    page.locator(".isg-guides > button").click()
+    page.get_by_role("heading", name="This machine").wait_for()
+
+
+def test_a_picture_is_made_again_and_varied(open_panel: Callable[..., Panel], pictures: Client) -> None:
+    """Again has the seed and all settings, vary another seed; both with the keys A and V."""
+    panel = open_panel()
+    page = panel.page
+    panel.open("characters/ada/generate")
+    page.locator(".isg-gallery .isg-tile").first.click()
+    page.get_by_role("dialog").wait_for()
+    first = newest(pictures)
+    total = pictures.get("/gallery?character=ada")["total"]
+    page.keyboard.press("a")
+    pictures.until("/gallery?character=ada", lambda found: found["total"] == total + 1)
+    same = newest(pictures)
+    assert same["id"] != first["id"]
+    assert {**same["settings"], "count": 0} == {**first["settings"], "count": 0, "seed": same["settings"]["seed"]}
+    assert same["settings"]["seed"] == first["settings"]["seed"]
+    panel.wait("document.querySelectorAll('.isg-making').length === 0")
+    page.locator(".isg-gallery .isg-tile").first.click()
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("v")
+    pictures.until("/gallery?character=ada", lambda found: found["total"] == total + 2)
+    assert newest(pictures)["settings"]["seed"] != first["settings"]["seed"]
+
+
+def test_the_large_view_is_walked_by_keys(open_panel: Callable[..., Panel], pictures: Client) -> None:
+    """Arrows, Home, End, Delete with Undo, Escape; it says which one it is."""
+    panel = open_panel()
+    page = panel.page
+    panel.open("characters/ada/generate")
+    page.locator(".isg-gallery .isg-tile").first.click()
+    dialog = page.get_by_role("dialog")
+    total = pictures.get("/gallery?character=ada")["total"]
+    dialog.get_by_text(f"1 of {total}").wait_for()
+    page.keyboard.press("ArrowRight")
+    dialog.get_by_text(f"2 of {total}").wait_for()
+    page.keyboard.press("End")
+    dialog.get_by_text(f"{total} of {total}").wait_for()
+    page.keyboard.press("Home")
+    dialog.get_by_text(f"1 of {total}").wait_for()
+    dialog.get_by_text("there is no ComfyUI workflow").wait_for()
+    panel.check_access()
+    page.keyboard.press("Delete")
+    dialog.wait_for(state="hidden")
+    panel.wait_tiles(total - 1, ".isg-gallery")
+    panel.undo()
+    panel.wait_tiles(total, ".isg-gallery")
+
+
+def test_settings_are_taken_over_into_the_form(open_panel: Callable[..., Panel], pictures: Client) -> None:
+    """Prompt and seed stand in the fields, to be changed before anything is made."""
+    panel = open_panel()
+    page = panel.page
+    panel.open("characters/ada/generate")
+    page.locator(".isg-gallery .isg-tile").first.click()
+    total = pictures.get("/gallery?character=ada")["total"]
+    page.get_by_role("dialog").get_by_role("button", name="Take these settings").click()
+    page.locator("summary", has_text="Advanced").click()
+    first = newest(pictures)
+    assert page.locator("input[name=seed]").input_value() == str(first["settings"]["seed"])
+    assert page.locator("textarea[name=prompt]").input_value() in first["prompt"]
+    assert pictures.get("/gallery?character=ada")["total"] == total
+
+
+def test_a_picture_becomes_the_cover(open_panel: Callable[..., Panel], pictures: Client) -> None:
+    """Without being put among the photos; Undo brings the one before."""
+    panel = open_panel()
+    page = panel.page
+    panel.open("characters/ada/generate")
+    photos = pictures.get("/characters/ada")["photos"]
+    page.locator(".isg-gallery .isg-tile").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Use as cover").click()
+    dialog.get_by_text("This is the cover now.").wait_for()
+    found = pictures.get("/characters/ada")
+    assert (found["cover_picture"], found["photos"]) == (newest(pictures)["id"], photos)
+    dialog.get_by_role("button", name="Undo").click()
+    pictures.until("/characters/ada", lambda after: after["cover_picture"] == "")

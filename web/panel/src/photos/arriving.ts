@@ -1,0 +1,114 @@
+/** What is dropped or pasted anywhere in the panel, and whose it is: the open character's, that of the card below the pointer, or asked for. */
+
+import { inject, onBeforeUnmount, onMounted, provide, ref, type InjectionKey, type Ref } from 'vue'
+
+import { usePanel } from '../app/context'
+import type { Characters } from '../characters/list'
+import { arrivals, filesOf, pickedFiles, type Arrival, type Arrivals, type Found } from './files'
+import type { Uploading } from './uploading'
+
+export interface Arriving {
+  /** Whether files are held over the panel. */
+  over: Ref<boolean>
+  /** Photos that came where it is not clear whose they are. */
+  unclear: Ref<Arrival[]>
+  take(found: readonly Found[], character?: string): void
+  give(character: string): void
+  enter(event: DragEvent): void
+  leave(event: DragEvent): void
+  drop(event: DragEvent): Promise<void>
+}
+
+const ARRIVING: InjectionKey<Arriving> = Symbol('arriving')
+const FEW = 4
+
+/** Whether a drag brings files from outside: a picture of the page itself counts as a file, too. */
+const bringsFiles = (event: DragEvent): boolean => !!event.dataTransfer && [...event.dataTransfer.types].includes('Files')
+
+export function provideArriving(root: Ref<HTMLElement | undefined>, characters: Characters, uploading: Uploading): Arriving {
+  const { host, router, toasts, words } = usePanel()
+  const over = ref(false)
+  const unclear = ref<Arrival[]>([]) as Ref<Arrival[]>
+  let ours = false
+
+  function told({ photos, archives, leftOut }: Arrivals): void {
+    if (!photos.length && !archives.length) toasts.done(words.t('photos.noneFound'))
+    else if (leftOut.length) toasts.done(words.t('photos.leftOut', { n: leftOut.length, names: leftOut.slice(0, FEW).join(', ') + (leftOut.length > FEW ? ', …' : '') }))
+  }
+
+  function begin(character: string, photos: readonly Arrival[]): void {
+    uploading.add(character, photos)
+    router.go({ at: 'character', character, step: 'photos' })
+  }
+
+  function take(found: readonly Found[], character = ''): void {
+    const came = arrivals(found)
+    told(came)
+    const route = router.route.value
+    const whose = character || (route.at === 'character' ? route.character : '')
+    for (const archive of came.archives) void toasts.trying(() => characters.bringIn(archive))
+    if (!came.photos.length) return
+    if (whose) begin(whose, came.photos)
+    else unclear.value = came.photos
+  }
+
+  const arriving: Arriving = {
+    over,
+    unclear,
+    take,
+    give(character) {
+      const photos = unclear.value
+      unclear.value = []
+      begin(character, photos)
+    },
+    enter(event) {
+      if (ours || !bringsFiles(event)) return
+      event.preventDefault()
+      event.stopPropagation()
+      if (event.dataTransfer) event.dataTransfer.dropEffect = 'copy'
+      over.value = true
+    },
+    leave(event) {
+      if (!(event.relatedTarget instanceof Node) || !root.value?.contains(event.relatedTarget)) over.value = false
+    },
+    async drop(event) {
+      over.value = false
+      if (ours || !event.dataTransfer || !bringsFiles(event)) return
+      event.preventDefault()
+      event.stopPropagation()
+      const card = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-character]') : null
+      take(await filesOf(event.dataTransfer), card?.dataset.character)
+    },
+  }
+
+  /** In a page of our own a paste is ours wherever the focus is; in ComfyUI only while the focus is in the panel. */
+  function paste(event: ClipboardEvent): void {
+    const files = [...(event.clipboardData?.files ?? [])]
+    const here = event.target instanceof Node && root.value?.contains(event.target)
+    const isText = event.target instanceof Element && event.target.matches('input, textarea') && !!event.clipboardData?.getData('text/plain')
+    if (!files.length || isText || (host.kind === 'comfyui' && !here)) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    take(pickedFiles(files))
+  }
+  const began = (): void => void (ours = true)
+  const ended = (): void => void (ours = false)
+
+  onMounted(() => {
+    addEventListener('paste', paste, { capture: true })
+    root.value?.addEventListener('dragstart', began)
+    addEventListener('dragend', ended)
+  })
+  onBeforeUnmount(() => {
+    removeEventListener('paste', paste, { capture: true })
+    removeEventListener('dragend', ended)
+  })
+  provide(ARRIVING, arriving)
+  return arriving
+}
+
+export function useArriving(): Arriving {
+  const arriving = inject(ARRIVING)
+  if (!arriving) throw new Error('Nothing arrives here.')
+  return arriving
+}
