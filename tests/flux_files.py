@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from isengard.trainer.families.flux1 import CONFIGS
+from isengard.trainer.families.flux1_weights import CONFIGS
 
 WIDTH = 3072
 _POOL = 4_000_037

@@ -84,12 +84,11 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
 class TensorStore:
     """Reads cached tensors, keeps the last ones in memory, and hands them out in one number format.
 
-    `capacity` is in bytes; on a GPU the tensors are pinned, so that copies to it don't wait.
+    `capacity` is in bytes.
     """
 
-    def __init__(self, dtype: torch.dtype, *, pin: bool = False, capacity: int = 4 << 30) -> None:
+    def __init__(self, dtype: torch.dtype, *, capacity: int = 4 << 30) -> None:
         self._dtype = dtype
-        self._pin = pin
         self._capacity = capacity
         self._size = 0
         self._kept: OrderedDict[Path, dict[str, Tensor]] = OrderedDict()
@@ -114,8 +113,7 @@ class TensorStore:
         return tensors
 
     def _ready(self, tensor: Tensor) -> Tensor:
-        tensor = tensor.to(self._dtype) if tensor.is_floating_point() else tensor
-        return tensor.pin_memory() if self._pin else tensor
+        return tensor.to(self._dtype) if tensor.is_floating_point() else tensor
 
 
 def _hash(*parts: str) -> str:

@@ -24,6 +24,15 @@ TIMESTEPS = ("logit-normal-shift", "logit-normal", "uniform")
 PRECISIONS = ("auto", "bf16", "fp32")
 SAVE_DTYPES = ("fp16", "bf16", "fp32")
 BACKENDS = ("native", "ai-toolkit")
+BASE_WEIGHTS = ("auto", "full", "fp8", "int8", "nf4")
+SWITCH = ("auto", "on", "off")
+ATTENTION = ("auto", "cudnn", "flash", "efficient", "plain")
+PLANNED = -1
+"""In the number of a kind of blocks: the memory plan chooses it."""
+
+
+_ONLY_SPEED = ("recompute_blocks", "swap_blocks", "compile_blocks", "attention")
+"""Settings that change time and memory, and the result by rounding at most."""
 
 
 def _within(low: float, high: float, unit: str = "", **kwargs: Any) -> Any:
@@ -126,8 +135,21 @@ class TrainingConfig:
     """Compute precision; auto is bf16 on a GPU and fp32 on a CPU. The LoRA's own weights are fp32 always."""
     save_dtype: str = _one_of(SAVE_DTYPES, default="fp16")
     """Number format of the LoRA files."""
+    base_weights: str = _one_of(BASE_WEIGHTS, default="auto")
+    """How the frozen base model is kept: full is the compute precision, fp8 and int8 half of it, nf4 a quarter (needs
+    bitsandbytes). auto takes the fastest that fits into the free GPU memory, and full where there is plenty."""
     gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: slower, and much less memory."""
+    """Recompute the inside of all blocks in the backward pass: slower, and much less memory."""
+    recompute_blocks: int = _within(-1, 1000, "blocks", default=PLANNED)
+    """So many blocks are recomputed in the backward pass, evenly spread; -1 takes as many as the memory asks for."""
+    swap_blocks: int = _within(-1, 1000, "blocks", default=PLANNED)
+    """So many blocks wait in the main memory and are brought to the GPU when they are due (and are recomputed); -1
+    takes as many as the memory asks for."""
+    compile_blocks: str = _one_of(SWITCH, default="auto")
+    """Compile the transformer's blocks: a minute at the start, then faster steps. auto does so on an NVIDIA GPU for
+    trainings that are long enough."""
+    attention: str = _one_of(ATTENTION, default="auto")
+    """Attention kernel that is tried first; auto takes cuDNN's on Hopper and newer, elsewhere torch's own choice."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     seed: int = _within(0, 2**31 - 1, default=42)
@@ -169,8 +191,10 @@ class TrainingConfig:
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides the result (not the name, the device or the paths of the base files)."""
         values = self.as_dict()
-        for name in ("name", "device", "base", "preset", "log_every"):
+        for name in ("name", "device", "base", "preset", "log_every", *_ONLY_SPEED):
             values.pop(name)
+        if values["base_weights"] == "auto":
+            values.pop("base_weights")  # as it was before there was a choice
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def replace(self, **changes: Any) -> TrainingConfig:

@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -47,7 +46,7 @@ def train_together(config: TrainingConfig, processes: int, arguments: list[str],
     check_processes(config, processes)
     asked = threading.Event()
     _heed(asked, lifeline)
-    command = [sys.executable, str(settings.PACK), *arguments, "--lifeline"]
+    command = [*settings.python(), str(settings.PACK), *arguments, "--lifeline"]
     threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
     shared = threads | settings.child_environment() | _meeting_place(processes)
     group: list[subprocess.Popen[bytes]] = []

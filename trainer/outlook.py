@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,7 @@ from ..media.folders import find_photos
 from .config import TrainingConfig
 from .disk import estimate_disk
 from .families import check_base
-
-GIB = 2**30
+from .memory_plan import Features, MemoryPlan, choose_plan
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,23 @@ class Outlook:
     """Bytes; 0 if it could not be worked out."""
     disk_free: int
     memory: MemoryNeed | None
+    memory_plan: MemoryPlan | None
+    """How the training would be fitted into the device's memory."""
 
 
 def look_ahead(
-    photos_dir: Path, config: Callable[[int], TrainingConfig], disk_at: Path, *, encoders: bool = True
+    photos_dir: Path,
+    config: Callable[[int], TrainingConfig],
+    disk_at: Path,
+    *,
+    encoders: bool = True,
+    device_free: int | None = None,
+    on_gpu: bool = True,
 ) -> Outlook:
     """Looks at the photos, the settings, the base model's files and the disk of the existing folder `disk_at`.
 
-    Without `encoders`, VAE and text encoders are somebody else's matter: they are loaded on a graph.
+    Without `encoders`, VAE and text encoders are somebody else's matter: they are loaded on a graph. `device_free` is
+    how many bytes of the GPU's memory are free, None if nobody knows.
     """
     from .photos import read_folder
 
@@ -70,50 +79,27 @@ def look_ahead(
     except IsengardError as problem:
         obstacles.append(problem)
     needed, free = estimate_disk(made, sizes) if made else 0, shutil.disk_usage(disk_at).free
+    plan = _plan(made, device_free, on_gpu) if made else None
     if needed > free:
         obstacles.append(_disk_full(needed, free))
     return Outlook(
         photos=count, config=made, warnings=warnings, obstacles=tuple(obstacles), disk_needed=needed, disk_free=free,
-        memory=estimate_memory(made) if made else None,
+        memory=_need(plan) if plan else None, memory_plan=plan,
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Model:
-    """What decides how much memory a family's training takes."""
-
-    parameters: float
-    width: int
-    blocks: int
-    text_tokens: int
-    encoders: int
-    """Bytes of the largest text encoder as it is loaded."""
-    runtime: int
-    """Bytes that the libraries take on the device."""
+def estimate_memory(config: TrainingConfig, free: int | None = None, *, on_gpu: bool = True) -> MemoryNeed:
+    """What the plan takes that the trainer would choose for `free` bytes on the device; see `memory_plan`."""
+    return _need(_plan(config, free, on_gpu))
 
 
-_MODELS = {
-    "flux1-dev": _Model(11.9e9, 3072, 57, 256, 10 * GIB, GIB),
-    "mini": _Model(3e6, 192, 8, 64, GIB // 16, GIB * 6 // 10),
-}
-_LORA_PARAMETERS = {"all-linear": 1.0, "attention": 0.6, "likeness-blocks": 0.02}
-_KEPT = 20
-"""Values of the model's width that a block keeps for its backward pass, a token."""
+def _plan(config: TrainingConfig, free: int | None, on_gpu: bool) -> MemoryPlan:
+    installed = importlib.util.find_spec("bitsandbytes") is not None
+    return choose_plan(config, free, Features(nf4=installed), on_gpu=on_gpu and config.family != "mini")
 
 
-def estimate_memory(config: TrainingConfig) -> MemoryNeed:
-    """The base model's weights, what a forward pass keeps, and the LoRA with its optimizer. Estimated, not measured."""
-    model = _MODELS[config.family]
-    number = 4 if config.precision == "fp32" or config.family == "mini" else 2
-    weights = model.parameters * number
-    tokens = config.batch_size * ((max(config.resolutions) // 16) ** 2 + model.text_tokens)
-    kept = _KEPT * (1 if config.gradient_checkpointing else model.blocks)
-    kept += model.blocks if config.gradient_checkpointing else 0
-    activations = tokens * model.width * kept * number
-    share = _LORA_PARAMETERS[config.targets] * config.rank * model.width * model.blocks * 24
-    lora = share * 4 * (5 if config.ema_decay else 4)
-    device = round(weights + activations + lora) + model.runtime
-    return MemoryNeed(device=device, main=round(max(weights, model.encoders) * 1.15) + GIB)
+def _need(plan: MemoryPlan) -> MemoryNeed:
+    return MemoryNeed(device=plan.need.total, main=plan.main)
 
 
 def _count(folder: Path) -> int:

@@ -33,7 +33,8 @@ def _birth_linux(pid: int) -> str:
 
 
 def _birth_ps(pid: int) -> str:
-    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    plain = ["env", "LC_ALL=C", "ps", "-o", "lstart=", "-p", str(pid)]  # the same words whoever asks
+    shown = subprocess.run(plain, capture_output=True, text=True, check=False)
     return shown.stdout.strip()
 
 

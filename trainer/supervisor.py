@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -106,7 +105,7 @@ class Supervisor:
             await process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
-        command = [sys.executable, str(settings.PACK), "train", str(self.job.path), "--lifeline", "--quiet"]
+        command = [*settings.python(), str(settings.PACK), "train", str(self.job.path), "--lifeline", "--quiet"]
         command += ["--log-level", self.log_level]
         command += ["--correlation-id", self.correlation_id] if self.correlation_id else []
         command += ["--processes", str(self.processes)] if self.processes > 1 else []
@@ -151,6 +150,8 @@ class Supervisor:
             return
         try:
             if not watch.done():
+                if process.stdin is not None:
+                    process.stdin.close()  # a program without a console can't send a signal on Windows
                 _ask_group(process.pid)
                 await _gone(process, min(self.grace_seconds, FIRM_SECONDS))
         finally:  # a second cancelling must not leave an orphan

@@ -20,25 +20,28 @@ _NOTES = (".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8", *SCALES)
 
 
 def read_weights(path: Path, prefix: str, dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """The tensors of `path` whose names begin with `prefix`, by their names without it, in `dtype`.
+    """All that `stream_weights` gives, by name."""
+    return dict(stream_weights(path, prefix, dtype))
+
+
+def stream_weights(path: Path, prefix: str, dtype: torch.dtype | None) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of `path` whose names begin with `prefix`, with their names without it, in `dtype`, one by one.
 
     With `dtype` None a tensor stays as it is stored, and fp8 becomes fp16. What needs no conversion is mapped from the
     file; the rest is converted one by one. Scaled fp8 weights are multiplied by their scale, one for the tensor or one
     a row: `layer.scale_weight` (with a `scaled_fp8` marker in the file) or `layer.weight_scale` (with
-    `layer.comfy_quant`), as ComfyUI stores them.
+    `layer.comfy_quant`), as ComfyUI stores them. Raises MODEL_MISSING or MODEL_UNREADABLE.
     """
-    weights: dict[str, Tensor] = {}
     try:
         with safe_open(path, framework="pt") as file:
             names = set(file.keys())
             for name in sorted(names):
                 if name.startswith(prefix) and not name.endswith(_NOTES):
-                    weights[name[len(prefix) :]] = _plain(file, name, names, dtype)
+                    yield name[len(prefix) :], _plain(file, name, names, dtype)
     except FileNotFoundError as problem:
         raise IsengardError("MODEL_MISSING", f"{path} does not exist.") from problem
     except SafetensorError as problem:
         raise IsengardError("MODEL_UNREADABLE", f"{path} is not a complete safetensors file: {problem}.") from problem
-    return weights
 
 
 def _plain(file: Any, name: str, names: set[str], dtype: torch.dtype | None) -> Tensor:

@@ -151,9 +151,10 @@ def _another(name: str, config: TrainingConfig) -> Any:
 
 @pytest.mark.parametrize("name", [item.name for item in dataclasses.fields(TrainingConfig)])
 def test_the_fingerprint_changes_with_what_decides_the_result_and_nothing_else(name: str) -> None:
-    """Names, places and the logging cadence leave it as it is."""
+    """Names, places, the logging cadence and what only makes it quicker or leaner leave it as it is."""
     config = config_from_dict(LEAST)
     changed = dataclasses.replace(config, **{name: _another(name, config)})
     assert changed != config
-    same = name in ("name", "device", "base", "preset", "log_every")
+    speed = ("recompute_blocks", "swap_blocks", "compile_blocks", "attention")
+    same = name in ("name", "device", "base", "preset", "log_every", *speed)
     assert (changed.fingerprint() == config.fingerprint()) is same

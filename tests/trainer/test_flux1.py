@@ -1,9 +1,7 @@
-"""FLUX.1: files are loaded or refused by name, the mathematics is diffusers' own, the LoRA merges as peft's does."""
+"""FLUX.1: the mathematics is diffusers' own, the LoRA merges as peft's does."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +9,16 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from isengard.errors import IsengardError
-from isengard.tests.flux_files import as_fp8, as_scaled_fp8, prefixed, small_flux
+from isengard.tests.flux_files import small_flux
 from isengard.tests.trainer.lora import merged_by_peft, train_lora, write_trained
-from isengard.tests.trainer.test_modelfiles import ALL_IN_ONE, CLIP, DEV, FLUX, SD, T5, VAE, write
 from isengard.trainer.config import BaseFiles, TrainingConfig
 from isengard.trainer.families import load_family
-from isengard.trainer.families.flux1 import CONFIGS, image_ids, told_times
+from isengard.trainer.families.flux1 import image_ids, told_times
 from isengard.trainer.families.flux1_latents import pack, unpack
+from isengard.trainer.families.flux1_weights import CONFIGS
 
 __all__ = ["small_flux"]
 FAMILY = load_family("flux1-dev")
@@ -50,73 +47,6 @@ def tiny() -> FluxTransformer2DModel:
 
 def words(batch: int, tokens: int = 5) -> dict[str, torch.Tensor]:
     return {"text": torch.randn(batch, tokens, 24), "pooled": torch.randn(batch, 20)}
-
-
-# --- files
-
-
-def _files(folder: Path) -> dict[str, str]:
-    kinds = {"dev": DEV, "schnell": FLUX, "fill": {**DEV, "img_in.weight": (8, 384)}, "all": ALL_IN_ONE, "vae": VAE}
-    kinds |= {"clip": prefixed("text_model.", {**CLIP, "final_layer_norm.weight": (16,)}), "t5": T5}  # type: ignore[arg-type]
-    kinds |= {"sd1": {SD: (320, 768)}, "wide t5": {**T5, "encoder.final_layer_norm.weight": (2048,)}}
-    kinds |= {"lora": {"transformer.transformer_blocks.0.attn.to_q.lora_A.weight": (4, 8)}}
-    return {name: str(write(folder / f"{name}.safetensors", keys)) for name, keys in kinds.items()}
-
-
-PARTS = {"transformer": "dev", "vae": "vae", "clip": "clip", "t5": "t5"}
-WRONG = {
-    "no transformer": ({"transformer": ""}, "MODEL_MISSING", r"base\.transformer is empty"),
-    "no vae": ({"vae": ""}, "MODEL_MISSING", r"base\.vae is empty .* wants a FLUX VAE \(ae\.safetensors\)"),
-    "no t5": ({"t5": ""}, "MODEL_MISSING", r"base\.t5 is empty"),
-    "a LoRA as base": ({"transformer": "lora"}, "MODEL_WRONG_KIND", r"base\.transformer wants .* is a LoRA\."),
-    "an SD 1.5 checkpoint": ({"transformer": "sd1"}, "MODEL_WRONG_KIND", "is a Stable Diffusion 1.5 checkpoint"),
-    "schnell": ({"transformer": "schnell"}, "MODEL_WRONG_KIND", "is a FLUX.1-schnell transformer"),
-    "fill": ({"transformer": "fill"}, "MODEL_WRONG_KIND", "is a FLUX.1 Fill, Canny or Depth transformer"),
-    "a VAE as base": ({"transformer": "vae"}, "MODEL_WRONG_KIND", "is a FLUX VAE"),
-    "a text encoder as VAE": ({"vae": "t5"}, "MODEL_WRONG_KIND", r"base\.vae wants .* is a T5 text encoder"),
-    "text encoders swapped": ({"clip": "t5", "t5": "clip"}, "MODEL_WRONG_KIND", r"base\.clip wants .* is a T5"),
-    "a T5 of another width": ({"t5": "wide t5"}, "MODEL_WRONG_KIND", r"2,048 wide and the transformer takes 32"),
-}
-
-
-@pytest.mark.parametrize("what", WRONG)
-def test_a_wrong_file_is_told_by_what_it_is(what: str, tmp_path: Path) -> None:
-    """The error names the setting, what it wants and what the file is."""
-    changes, code, message = WRONG[what]
-    files = {"": "", **_files(tmp_path)}
-    chosen = config(**{part: files[name] for part, name in {**PARTS, **changes}.items()})
-    with pytest.raises(IsengardError, match=message) as caught:
-        FAMILY.check_files(chosen)
-    assert caught.value.code == code
-
-
-def test_an_unreadable_number_format_is_refused(tmp_path: Path) -> None:
-    """A file in NF4 is known as FLUX and refused for its numbers."""
-    keys = {**DEV, "double_blocks.0.img_mlp.0.weight.quant_state.bitsandbytes__nf4": (9,)}
-    with pytest.raises(IsengardError, match="NF4") as caught:
-        FAMILY.check_files(config(transformer=str(write(tmp_path / "a.safetensors", keys, "U8"))), encoders=False)
-    assert caught.value.code == "MODEL_UNSUPPORTED"
-
-
-def test_a_job_with_a_full_cache_needs_only_the_transformer(tmp_path: Path) -> None:
-    """Without encoders neither the other files nor the tokenizers are looked for."""
-    FAMILY.check_files(config(transformer=_files(tmp_path)["dev"]), encoders=False)
-
-
-def test_right_files_without_tokenizers_miss_the_tokenizers(tmp_path: Path) -> None:
-    """The last thing to be missing is named with what would satisfy it."""
-    files = _files(tmp_path)
-    chosen = config(**{part: files[name] for part, name in PARTS.items()}, tokenizers=str(tmp_path))
-    with pytest.raises(IsengardError, match=r"CLIP tokenizer \(vocab\.json and merges\.txt\)") as caught:
-        FAMILY.check_files(chosen)
-    assert caught.value.code == "TOKENIZER_MISSING"
-
-
-def test_an_all_in_one_checkpoint_fills_the_settings_left_empty(tmp_path: Path) -> None:
-    """Other files that are given still win."""
-    files = _files(tmp_path)
-    held = FAMILY.parts(config(transformer=files["all"], vae=files["vae"]))  # type: ignore[attr-defined]
-    assert {name: part.path.stem for name, part in held.items()} == {**dict.fromkeys(PARTS, "all"), "vae": "vae"}
 
 
 # --- mathematics
@@ -260,130 +190,8 @@ def test_sample_sizes_are_seven_shapes_of_one_area() -> None:
         assert max(areas) / min(areas) < 1.15
 
 
-# --- a small checkpoint of the true width
-
-
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever opens a connection fails."""
-
-    def refuse(*_args: object, **_kwargs: object) -> None:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-
-
-def _load(path: Path, dtype: torch.dtype = torch.bfloat16) -> FluxTransformer2DModel:
-    return FAMILY.load_transformer(config(transformer=str(path)), dtype)  # type: ignore[return-value]
-
-
-@pytest.fixture(scope="module")
-def loaded(small_flux: Path) -> FluxTransformer2DModel:
-    """The small checkpoint's transformer in bf16."""
-    return _load(small_flux)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("offline")
-def test_a_single_file_becomes_the_transformer(small_flux: Path) -> None:
-    """Number of blocks from the keys, every tensor in its place, frozen, without a network."""
-    model, stored = _load(small_flux), load_file(small_flux)
-    assert (model.config.num_layers, model.config.num_single_layers, model.config.guidance_embeds) == (1, 1, True)
-    assert (model.dtype, model.training) == (torch.bfloat16, False)
-    assert not any(parameter.requires_grad for parameter in model.parameters())
-    assert sum(parameter.numel() for parameter in model.parameters()) == sum(value.numel() for value in stored.values())
-    fused = torch.cat([getattr(model.transformer_blocks[0].attn, name).weight for name in ("to_q", "to_k", "to_v")])
-    assert torch.equal(fused, stored["double_blocks.0.img_attn.qkv.weight"])
-    assert torch.equal(model.single_transformer_blocks[0].proj_out.weight, stored["single_blocks.0.linear2.weight"])
-
-
-def _error(one: FluxTransformer2DModel, other: FluxTransformer2DModel) -> float:
-    """The largest relative error of any weight."""
-    worst = 0.0
-    for (name, value), (same_name, stored) in zip(one.named_parameters(), other.named_parameters(), strict=True):
-        assert name == same_name
-        difference = (value.float() - stored.float()).norm() / stored.float().norm()
-        worst = max(worst, difference.item())
-    return worst
-
-
-VARIANTS: dict[str, tuple[Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]], float]] = {
-    "in fp8, under ComfyUI's prefix": (lambda weights: prefixed("model.diffusion_model.", as_fp8(weights)), 0.12),
-    "in scaled fp8, older": (lambda weights: as_scaled_fp8(weights, "scale_weight"), 0.04),
-    "in scaled fp8, newer": (
-        lambda weights: prefixed("model.diffusion_model.", as_scaled_fp8(weights, "weight_scale")),
-        0.04,
-    ),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("what", VARIANTS)
-def test_every_layout_gives_the_same_transformer(
-    what: str, small_flux: Path, loaded: FluxTransformer2DModel, tmp_path: Path
-) -> None:
-    """Up to the error of its number format."""
-    change, allowed = VARIANTS[what]
-    path = tmp_path / "variant.safetensors"
-    save_file(change(load_file(small_flux)), path)
-    error = _error(_load(path), loaded)
-    path.unlink()
-    assert 0 < error <= allowed
-
-
-@pytest.mark.slow
-def test_a_diffusers_folder_and_its_file_load_too(loaded: FluxTransformer2DModel, tmp_path: Path) -> None:
-    """What diffusers saves is read as a folder and as a single file."""
-    loaded.save_pretrained(tmp_path)
-    assert _error(_load(tmp_path), loaded) == 0
-    assert _error(_load(tmp_path / "diffusion_pytorch_model.safetensors"), loaded) == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("lost", ["double_blocks.0.txt_mlp.2.weight", "final_layer.linear.bias"])
-def test_a_checkpoint_that_lacks_a_tensor_is_an_error(lost: str, small_flux: Path, tmp_path: Path) -> None:
-    """No layer is ever left with random or no weights."""
-    weights = load_file(small_flux)
-    del weights[lost]
-    save_file(weights, tmp_path / "a.safetensors")
-    with pytest.raises(IsengardError) as caught:
-        _load(tmp_path / "a.safetensors")
-    assert caught.value.code == "MODEL_UNREADABLE"
-
-
-def test_a_flux_of_another_width_is_refused(tmp_path: Path) -> None:
-    """A file of toy width has the right names and the wrong shapes."""
-    with pytest.raises(IsengardError, match="width 3072") as caught:
-        _load(write(tmp_path / "a.safetensors", DEV))
-    assert caught.value.code == "MODEL_UNSUPPORTED"
-
-
-def test_a_diffusers_folder_of_any_width_loads(tiny: FluxTransformer2DModel, tmp_path: Path) -> None:
-    """Its config.json says what the keys alone don't."""
-    tiny.save_pretrained(tmp_path)
-    assert _error(_load(tmp_path, torch.float32), tiny) == 0
-
-
-def test_a_folder_that_lacks_a_tensor_is_an_error(tiny: FluxTransformer2DModel, tmp_path: Path) -> None:
-    """diffusers would go on with random numbers in its place."""
-    tiny.save_pretrained(tmp_path)
-    weights = load_file(tmp_path / "diffusion_pytorch_model.safetensors")
-    del weights["single_transformer_blocks.1.proj_out.weight"]
-    save_file(weights, tmp_path / "diffusion_pytorch_model.safetensors")
-    with pytest.raises(IsengardError, match=r"lacks 1 tensors, first single_transformer_blocks\.1") as caught:
-        _load(tmp_path)
-    assert caught.value.code == "MODEL_UNREADABLE"
-
-
-def test_the_fingerprint_is_the_transformers_alone(tiny: FluxTransformer2DModel, tmp_path: Path) -> None:
-    """Another transformer, another identity."""
-    seen = set()
-    for seed in (0, 0, 1):
-        torch.manual_seed(seed)
-        FluxTransformer2DModel(**TINY).save_pretrained(tmp_path)
-        seen.add(FAMILY.base_fingerprint(config(transformer=str(tmp_path), vae="nowhere")))
-    assert len(seen) == 2
+def _load(path: Path) -> FluxTransformer2DModel:
+    return FAMILY.load_transformer(config(transformer=str(path)), torch.bfloat16)  # type: ignore[return-value]
 
 
 def _check_merge(model: FluxTransformer2DModel, targets: str, path: Path, tolerance: float) -> None:

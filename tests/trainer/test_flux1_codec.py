@@ -24,9 +24,9 @@ from isengard.tests.flux_files import (
 )
 from isengard.trainer.config import BaseFiles, TrainingConfig
 from isengard.trainer.families import load_family
-from isengard.trainer.families.flux1 import CONFIGS
 from isengard.trainer.families.flux1_codec import FluxCodec, load_clip, load_t5, load_vae
 from isengard.trainer.families.flux1_files import clip_tokenizer, t5_tokenizer
+from isengard.trainer.families.flux1_weights import CONFIGS
 from isengard.trainer.mini import MODEL_DIR
 from isengard.trainer.modelfiles import Part, identify
 

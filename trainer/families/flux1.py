@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +14,11 @@ from torch import Tensor, nn
 from ...errors import IsengardError
 from ..config import TrainingConfig
 from ..modelfiles import Part, fingerprint
+from ..quantised import is_linear
 from .flux1_files import check_parts, check_tokenizers, find_parts
 from .flux1_latents import pack, unpack
-from .interface import Codec, Conditioning, Decoder, Pictures
-
-if TYPE_CHECKING:
-    from diffusers import FluxTransformer2DModel
-
-CONFIGS = Path(__file__).parent / "flux1_config"
-"""The architecture's numbers, a folder for each part, so that a single file loads without asking the hub."""
+from .flux1_weights import blocks_of, load
+from .interface import IN_MAIN_MEMORY, Codec, Conditioning, Decoder, Pictures, Placement
 
 LIKENESS_BLOCKS = (7, 12, 16, 20)
 """Single blocks whose output layer alone is reported to carry a likeness, out of the 38 of FLUX.1."""
@@ -30,7 +26,6 @@ LIKENESS_BLOCKS = (7, 12, 16, 20)
 _ATTENTION = r"attn\.(to_q|to_k|to_v|to_out\.0|add_q_proj|add_k_proj|add_v_proj|to_add_out)"
 _FEED_FORWARD = r"(ff|ff_context)\.net\.(0\.proj|2)|proj_mlp|proj_out"
 _BLOCK = r"(single_)?transformer_blocks\.\d+\."
-_WIDTH = 3072
 
 
 class Flux1:
@@ -91,22 +86,20 @@ class Flux1:
 
         return FluxDecoder(folder, device)
 
-    def load_transformer(self, config: TrainingConfig, dtype: torch.dtype) -> nn.Module:
+    def load_transformer(
+        self, config: TrainingConfig, dtype: torch.dtype, placement: Placement = IN_MAIN_MEMORY
+    ) -> nn.Module:
         part = self.parts(config, encoders=False)["transformer"]
         check_parts({"transformer": part})
-        model = _load(part, dtype)
-        missing = [name for name, weight in model.named_parameters() if weight.is_meta]
-        if missing:
-            raise IsengardError(
-                "MODEL_UNREADABLE", f"{part.path} lacks {len(missing)} tensors of its transformer, first {missing[0]}."
-            )
-        model.requires_grad_(False)
-        return model.eval()
+        return load(part, dtype, placement)
+
+    def blocks(self, transformer: nn.Module) -> dict[str, nn.Module]:
+        return blocks_of(transformer)
 
     def lora_targets(self, transformer: nn.Module, targets: str) -> list[str]:
         """`all-linear`: attention and feed-forward layers of all blocks; `attention`: the attention's projections;
         `likeness-blocks`: the output layers of a few single blocks (in smaller models: at the same relative depths)."""
-        names = [name for name, module in bare(transformer).named_modules() if isinstance(module, nn.Linear)]
+        names = [name for name, module in transformer.named_modules() if is_linear(module)]
         if targets == "likeness-blocks":
             singles = [name for name in names if re.fullmatch(r"single_transformer_blocks\.\d+\.proj_out", name)]
             if not singles:
@@ -153,7 +146,7 @@ class Flux1:
         dtype = weight_of(transformer).dtype
         height, width = noisy.shape[-2:]
         strength = None
-        if bare(transformer).config.guidance_embeds:
+        if _config(transformer).guidance_embeds:
             strength = torch.full(times.shape, guidance, device=noisy.device, dtype=torch.float32)
         packed = transformer(
             hidden_states=pack(noisy).to(dtype),
@@ -187,7 +180,7 @@ class Flux1:
         words = {name: value[None].to(device) for name, value in conditioning.items()}
         size = (height // 8, width // 8)
         generator = torch.Generator().manual_seed(seed)
-        latents = torch.randn(1, bare(transformer).config.in_channels // 4, *size, generator=generator).to(device)
+        latents = torch.randn(1, _config(transformer).in_channels // 4, *size, generator=generator).to(device)
         scheduler = FlowMatchEulerDiscreteScheduler.from_config(self.scheduler_config())
         sigmas = torch.linspace(1.0, 1 / steps, steps, dtype=torch.float64).numpy()
         scheduler.set_timesteps(sigmas=sigmas, mu=self._mu(size), device=device)
@@ -218,15 +211,15 @@ class Flux1:
         return ((1024, 1024), (1152, 896), (896, 1152), (1216, 832), (832, 1216), (1344, 768), (768, 1344))
 
 
-def bare(transformer: nn.Module) -> Any:
-    """The model inside the wrapper that training over several processes puts around it."""
-    inner = getattr(transformer, "module", None)
-    return inner if isinstance(inner, nn.Module) else transformer
+def _config(transformer: nn.Module) -> Any:
+    """diffusers' config of a model."""
+    return transformer.config
 
 
 def weight_of(transformer: nn.Module) -> Tensor:
     """A base weight that no LoRA attaches to: its device and number format are those that the model computes in."""
-    weight: Tensor = bare(transformer).x_embedder.weight
+    weight = transformer.get_parameter("x_embedder.weight")
+    assert isinstance(weight, Tensor)
     return weight
 
 
@@ -247,46 +240,6 @@ def image_ids(rows: int, columns: int, device: torch.device) -> Tensor:
     ids[..., 1] = torch.arange(rows, device=device)[:, None]
     ids[..., 2] = torch.arange(columns, device=device)[None, :]
     return ids.view(-1, 3)
-
-
-def _load(part: Part, dtype: torch.dtype) -> FluxTransformer2DModel:
-    """Folder or single file to model. A file's tensors are read in `dtype` and handed over, never copied as a whole."""
-    from diffusers import FluxTransformer2DModel
-
-    from ..weights import load_folder, quiet_diffusers, read_weights
-
-    if part.layout == "folder":
-        return cast("FluxTransformer2DModel", load_folder(FluxTransformer2DModel, part.path, dtype))
-    weights = read_weights(part.path, part.prefix, dtype)
-    blocks = "double_blocks", "single_blocks"
-    if part.layout == "diffusers":
-        blocks = "transformer_blocks", "single_transformer_blocks"
-    embedder = weights.get("img_in.weight" if part.layout == "original" else "x_embedder.weight")
-    if embedder is None or embedder.shape[0] != _WIDTH:
-        raise IsengardError(
-            "MODEL_UNSUPPORTED",
-            f"{part.path} is not a FLUX.1 of width {_WIDTH}; another width needs a diffusers folder.",
-        )
-    guided = any(name.startswith(("guidance_in.", "time_text_embed.guidance_embedder.")) for name in weights)
-    try:
-        with quiet_diffusers():
-            return FluxTransformer2DModel.from_single_file(
-                weights,
-                config=str(CONFIGS / "transformer"),
-                local_files_only=True,
-                torch_dtype=dtype,
-                num_layers=_count(weights, blocks[0]),
-                num_single_layers=_count(weights, blocks[1]),
-                guidance_embeds=guided,
-            )
-    except (KeyError, IndexError, ValueError, NotImplementedError) as problem:
-        raise IsengardError(
-            "MODEL_UNREADABLE", f"{part.path} does not hold a whole FLUX.1 transformer: {problem}."
-        ) from problem
-
-
-def _count(weights: dict[str, Tensor], blocks: str) -> int:
-    return 1 + max((int(name.split(".")[1]) for name in weights if name.startswith(f"{blocks}.")), default=-1)
 
 
 FAMILY = Flux1()

@@ -17,6 +17,24 @@ Conditioning = dict[str, Tensor]
 """What the words became: named tensors, without a batch dimension in the cache, stacked along 0 in a batch."""
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where a base model's weights go while they are loaded, and in which number format they are kept there."""
+
+    device: torch.device
+    """The device that computes; it quantises, too."""
+    form: str = "full"
+    """`full`, or one of `quantised.FORMATS` for the linear layers of the blocks."""
+    both_ways: bool = False
+    """Whether quantised weights are kept turned, too: quicker backward, twice the memory."""
+    swapped: int = 0
+    """So many blocks stay in the main memory, spread as `memory_need.spread` does."""
+
+
+IN_MAIN_MEMORY = Placement(torch.device("cpu"))
+"""Everything in full precision."""
+
+
 class Codec(Protocol):
     """Turns pictures and words into tensors. Loads what it needs on first use and lets it go on `release`."""
 
@@ -111,8 +129,13 @@ class Family(Protocol):
     def load_decoder(self, folder: Path, device: torch.device) -> Decoder:
         """The decoder that `Codec.write_decoder` left in `folder`."""
 
-    def load_transformer(self, config: TrainingConfig, dtype: torch.dtype) -> nn.Module:
-        """The base transformer on the CPU in `dtype`, frozen, in evaluation mode."""
+    def load_transformer(
+        self, config: TrainingConfig, dtype: torch.dtype, placement: Placement = IN_MAIN_MEMORY
+    ) -> nn.Module:
+        """The base transformer in `dtype`, frozen, in evaluation mode, its weights where and as `placement` says."""
+
+    def blocks(self, transformer: nn.Module) -> dict[str, nn.Module]:
+        """The blocks that make up nearly all of the model, by their names in it, in the order in which they run."""
 
     def lora_targets(self, transformer: nn.Module, targets: str) -> list[str]:
         """Full names of the linear layers that `targets` (a name out of `config.TARGETS`) stands for."""

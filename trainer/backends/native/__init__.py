@@ -19,11 +19,14 @@ class NativeBackend:
         """
         from ...families import load_family
         from ...prepare import is_prepared
+        from ...quantised.nf4 import check_nf4
         from .optimizers import check_optimizer
 
         encoders = job is None or not is_prepared(job, config)
         load_family(config.family).check_files(config, encoders=encoders)
         check_optimizer(config.optimizer)
+        if config.base_weights == "nf4":
+            check_nf4()
 
     def prepare(self, run: Run) -> str:
         """Encodes photos and words."""

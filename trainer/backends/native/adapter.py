@@ -1,4 +1,4 @@
-"""The LoRA on a frozen transformer: putting it on, reading it, averaging it."""
+"""The LoRA on a frozen transformer: putting it on, its fp32 masters, reading it, averaging it."""
 
 from __future__ import annotations
 
@@ -6,37 +6,76 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
 from ...config import TrainingConfig
-
-_ADAPTER = "default"
+from .lora_layer import attach
 
 
 class Adapter:
-    """The trained parameters by their names in the transformer, always fp32, and their moving average."""
+    """The trained parameters by their names in the transformer, always fp32, and their moving average.
 
-    def __init__(self, transformer: nn.Module, config: TrainingConfig, targets: list[str]) -> None:
-        torch.manual_seed(config.seed)  # the only draw that is not from (seed, step, index)
-        inject_adapter_in_model(
-            LoraConfig(
-                r=config.rank, lora_alpha=config.alpha, lora_dropout=config.lora_dropout, target_modules=targets
-            ),
-            transformer,
-            adapter_name=_ADAPTER,
-        )
-        self._transformer = transformer
+    The layers compute with copies in the model's number format, so that nothing is cast inside a forward pass. After a
+    backward pass `collect` adds the copies' gradients to the masters', after an optimizer step `publish` brings the
+    masters' values into the copies: a few launches for all layers together. In fp32 master and copy are one.
+    """
+
+    def __init__(
+        self,
+        transformer: nn.Module,
+        config: TrainingConfig,
+        targets: list[str],
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        transformer.requires_grad_(False)
         self.scale = config.alpha / config.rank
+        self.layers = attach(transformer, targets, config.rank, self.scale, config.lora_dropout, config.seed)
         self.parameters: dict[str, nn.Parameter] = {}
-        for name, parameter in transformer.named_parameters():
-            trained = f".{_ADAPTER}." in name
-            parameter.requires_grad_(trained)
-            if trained:
-                parameter.data = parameter.data.float()
-                self.parameters[name.replace(f".{_ADAPTER}.", ".")] = parameter
+        self._copies: list[nn.Parameter] = []
+        self._shares = dtype == torch.float32
+        for name, layer in self.layers.items():
+            for key, part in (("lora_A", "down"), ("lora_B", "up")):
+                drawn: Tensor = getattr(layer, part).detach().to(device or "cpu")
+                master = nn.Parameter(drawn)
+                copy = master if self._shares else nn.Parameter(drawn.to(dtype))
+                setattr(layer, part, copy)
+                self.parameters[f"{name}.{key}.weight"] = master
+                self._copies.append(copy)
         self._decay = config.ema_decay
         self.average: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def collect(self) -> None:
+        """Adds the gradients of a backward pass to the masters'."""
+        if self._shares:
+            return
+        fresh = [(master, copy.grad) for master, copy in self._pairs() if copy.grad is not None]
+        known = [(master.grad, grad) for master, grad in fresh if master.grad is not None]
+        for master, grad in fresh:
+            if master.grad is None:
+                master.grad = grad.float()
+        if known:
+            torch._foreach_add_([total for total, _ in known], [grad.float() for _, grad in known])
+        for copy in self._copies:
+            copy.grad = None
+
+    def reduce(self, processes: int) -> None:
+        """Makes the gradients the mean over all processes. One transfer: a LoRA is small."""
+        if processes == 1:
+            return
+        gradients = [master.grad for master in self.parameters.values() if master.grad is not None]
+        whole = torch.cat([gradient.flatten() for gradient in gradients])
+        torch.distributed.all_reduce(whole)
+        whole /= processes
+        pieces = whole.split([gradient.numel() for gradient in gradients])
+        torch._foreach_copy_(gradients, [piece.view_as(own) for piece, own in zip(pieces, gradients, strict=True)])
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Brings the masters' values into what the layers compute with."""
+        if not self._shares:
+            torch._foreach_copy_(list(self._copies), list(self.parameters.values()))
 
     def start_average(self) -> None:
         """Begins the moving average at the present weights (on their device)."""
@@ -80,7 +119,11 @@ class Adapter:
             for name, tensor in self.average.items():
                 tensor.copy_(state["average"][name])
 
+    def _pairs(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
+        return zip(self.parameters.values(), self._copies, strict=True)
+
     @torch.no_grad()
     def _copy_in(self, weights: dict[str, Tensor]) -> None:
         for name, parameter in self.parameters.items():
             parameter.copy_(weights[name])
+        self.publish()

@@ -6,7 +6,9 @@ resumed run, and any number of processes on any device, see the same.
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from types import TracebackType
 
 import torch
 from torch import Tensor
@@ -28,6 +30,16 @@ class MicroBatch:
     times: Tensor
     conditioning: Conditioning
 
+    def to(self, device: torch.device) -> MicroBatch:
+        """The same on a device; the host does not wait for pinned tensors."""
+        return MicroBatch(
+            self.photos,
+            self.latents.to(device, non_blocking=True),
+            self.noise.to(device, non_blocking=True),
+            self.times.to(device, non_blocking=True),
+            {name: tensor.to(device, non_blocking=True) for name, tensor in self.conditioning.items()},
+        )
+
 
 class Batches:
     """Makes the micro-batches of any step; holds no position."""
@@ -47,12 +59,19 @@ class Batches:
         self._cache = cache
         self._device = device
         self._dtype = dtype
-        pin = device.type == "cuda"
-        self._latents = TensorStore(torch.float32, pin=pin)
-        self._texts = TensorStore(dtype, pin=pin)
+        self._latents = TensorStore(torch.float32)
+        self._texts = TensorStore(dtype)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the batches are used."""
+        return self._device
 
     def of_step(self, step: int, rank: int, processes: int) -> list[MicroBatch]:
-        """This process's micro-batches of an optimizer step (1…). Raises PROCESSES_DO_NOT_DIVIDE."""
+        """This process's micro-batches of an optimizer step (1…), in main memory, pinned for a GPU.
+
+        Raises PROCESSES_DO_NOT_DIVIDE.
+        """
         whole = global_batch(self._photos, self._config, step - 1)
         return [self._batch(step, places) for places in share_of(rank, processes, whole)]
 
@@ -65,10 +84,10 @@ class Batches:
         conditioning = {name: torch.stack([part[3][name] for part in parts]) for name in parts[0][3]}
         return MicroBatch(
             [self._photos[place.entry].id for place in places],
-            self._move(latents),
-            self._move(torch.stack([part[1] for part in parts])),
-            self._move(times),
-            {name: self._move(tensor) for name, tensor in conditioning.items()},
+            self._ready(latents),
+            self._ready(torch.stack([part[1] for part in parts])),
+            self._ready(times),
+            {name: self._ready(tensor) for name, tensor in conditioning.items()},
         )
 
     def _item(self, step: int, place: Place) -> tuple[Tensor, Tensor, Tensor, Conditioning]:
@@ -86,5 +105,38 @@ class Batches:
         caption = "" if drop < config.caption_dropout else photo.caption
         return latents, noise, time, self._texts.read(self._cache.text_file(caption))
 
-    def _move(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self._device, non_blocking=True)
+    def _ready(self, tensor: Tensor) -> Tensor:
+        return tensor.pin_memory() if self._device.type == "cuda" else tensor
+
+
+class Prefetch:
+    """Makes the next step's batches in a thread while the device works at this one. A context manager."""
+
+    def __init__(self, batches: Batches, rank: int, processes: int, last: int) -> None:
+        self._batches = batches
+        self._share = (rank, processes)
+        self._last = last
+        self._next: tuple[int, Future[list[MicroBatch]]] | None = None
+        self._pool = ThreadPoolExecutor(1, "batches", initializer=self._begin)
+
+    def __enter__(self) -> Prefetch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def take(self, step: int) -> list[MicroBatch]:
+        """A step's micro-batches on the device; raises what making them raised."""
+        ready = self._next[1] if self._next and self._next[0] == step else self._order(step)
+        made = [batch.to(self._batches.device) for batch in ready.result()]
+        self._next = (step + 1, self._order(step + 1)) if step < self._last else None
+        return made
+
+    def _order(self, step: int) -> Future[list[MicroBatch]]:
+        return self._pool.submit(self._batches.of_step, step, *self._share)
+
+    def _begin(self) -> None:
+        if self._batches.device.type == "cuda":
+            torch.cuda.set_device(self._batches.device)  # else pinning would begin to use the first GPU

@@ -4,44 +4,42 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from accelerate import Accelerator, InitProcessGroupKwargs
-from torch import Tensor, nn
+from accelerate import Accelerator
+from torch import Tensor
 
-from .... import log, settings
+from .... import log
 from ....errors import IsengardError
 from ...cache import Cache
-from ...config import TrainingConfig
 from ...families import load_family
 from ...families.interface import Family
 from ...job import PhotoEntry, job_identity
 from ...lora_file import lora_name, write_lora
 from ...prepare import prepare
 from ..interface import Run
-from .adapter import Adapter
-from .batches import Batches
+from .attention import attention
+from .batches import Batches, MicroBatch, Prefetch
 from .checkpoints import Checkpoints
+from .fitting import fit
 from .losses import Losses
 from .memory import explain_out_of_memory
 from .monitor import Monitor
 from .optimizers import learning_rate, make_optimizer
+from .processes import ENDS, make_accelerator, wanted
 from .result import write_result
 from .samples import Sampler
 
 _LOG = log.get("trainer.loop")
-_ENDS = {"pause": "paused", "cancel": "cancelled", "interrupt": "interrupted"}
-_PATIENCE = timedelta(hours=12)  # the first process may encode or sample for long while the others wait
 
 
 def prepare_only(run: Run) -> str:
     """Fills the cache. Returns the state to go to."""
     family = load_family(run.config.family)
-    _prepare(run, family, _accelerator(run.config).device)
-    return _ENDS.get(run.wishes.stop, "queued")
+    _prepare(run, family, make_accelerator(run.config).device)
+    return ENDS.get(run.wishes.stop, "queued")
 
 
 def _prepare(run: Run, family: Family, device: torch.device) -> None:
@@ -52,17 +50,18 @@ def _prepare(run: Run, family: Family, device: torch.device) -> None:
 
 def train(run: Run) -> str:
     """See `Backend.train`."""
-    accelerator = _accelerator(run.config)
+    accelerator = make_accelerator(run.config)
     index = accelerator.device.index or 0 if accelerator.device.type == "cuda" else None
     with Monitor(run.reporter, index), explain_out_of_memory(run.config):
         family = load_family(run.config.family)
         if accelerator.is_main_process:
             _prepare(run, family, accelerator.device)
-        if stop := _wanted(run, accelerator).stop:
-            return _ENDS[stop]
+        if stop := wanted(run, accelerator).stop:
+            return ENDS[stop]
         training = _Training(run, family, accelerator)
         run.reporter.set_state("training")
-        return training.go()
+        with training.batches, attention(run.config.attention, accelerator.device):
+            return training.go()
 
 
 @dataclass
@@ -95,31 +94,27 @@ class _Training:
         assert cache is not None, "prepare() has just filled it"
         self.base = family.base_fingerprint(config)
         self.dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
-        run.reporter.emit("progress", phase="load", done=0, total=1, message=f"loading {family.title}")
-        self.transformer = family.load_transformer(config, self.dtype)
-        self.adapter = Adapter(self.transformer, config, family.lora_targets(self.transformer, config.targets))
-        if config.gradient_checkpointing:
-            self.transformer.enable_gradient_checkpointing()
-        self.transformer.to(accelerator.device).train()
+        self.checkpoints = Checkpoints(run.job.checkpoints)
+        found = self.checkpoints.newest()
+        before = found[1].get("base_weights", "full") if found else ""
+        self.fitted = fit(run, family, accelerator, self.dtype, before)
+        self.transformer, self.adapter = self.fitted.transformer, self.fitted.adapter
         self.optimizer = make_optimizer(config, self.adapter.parameters.values())
         self.losses = Losses(config, run.reporter, accelerator)
-        self.checkpoints = Checkpoints(run.job.checkpoints)
-        self.batches = Batches(config, family, self.photos, cache, accelerator.device, self.dtype)
+        batches = Batches(config, family, self.photos, cache, accelerator.device, self.dtype)
+        self.batches = Prefetch(batches, accelerator.process_index, accelerator.num_processes, config.steps)
         self.sampler = Sampler(run.job, config, family, cache, run.reporter, accelerator.device)
         self.clock = _Clock()
-        self.step = self.saved = self._resume()
-        self.model: nn.Module = (
-            accelerator.prepare_model(self.transformer) if accelerator.num_processes > 1 else self.transformer
-        )
+        self.step = self.saved = self._resume(found)
 
     def go(self) -> str:
         """The story of a training. Returns the state it ended in."""
         config = self.config
         self._sample()
         while self.step < config.steps:
-            wanted = _wanted(self.run, self.accelerator)
-            if wanted.stop:
-                return self._stopped(wanted.stop)
+            asked = wanted(self.run, self.accelerator)
+            if asked.stop:
+                return self._stopped(asked.stop)
             started = time.perf_counter()
             self._one_step(self.step + 1)
             self.step += 1
@@ -127,10 +122,10 @@ class _Training:
                 self.losses.report()
             self.clock.add(time.perf_counter() - started)
             self._report_pace()
-            if self.step % config.save_every == 0 or self.step == config.steps or wanted.save:
+            if self.step % config.save_every == 0 or self.step == config.steps or asked.save:
                 self._save()
-            self._sample(wanted.sample)
-        if self.sampler.is_due(self.step) and (stop := _wanted(self.run, self.accelerator).stop):
+            self._sample(asked.sample)
+        if self.sampler.is_due(self.step) and (stop := wanted(self.run, self.accelerator).stop):
             return self._stopped(stop)
         if self.accelerator.is_main_process:
             self._finish()
@@ -138,38 +133,36 @@ class _Training:
         return "done"
 
     def _one_step(self, step: int) -> None:
+        """Nothing in it waits for the device."""
         config, accelerator = self.config, self.accelerator
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, step)
         if config.lora_dropout:
             torch.manual_seed(config.seed * 1_000_003 + step * 64 + accelerator.process_index)
-        batches = self.batches.of_step(step, accelerator.process_index, accelerator.num_processes)
-        losses: list[Tensor] = []
-        for batch in batches[:-1]:
-            with accelerator.no_sync(self.model):
-                losses.append(self._backward(batch, len(batches)))
-        losses.append(self._backward(batches[-1], len(batches)))
+        batches = self.batches.take(step)
+        losses = torch.cat([self._backward(batch, len(batches)) for batch in batches])
+        self.adapter.reduce(accelerator.num_processes)
         norm = (
-            accelerator.clip_grad_norm_(self.adapter.parameters.values(), config.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(self.adapter.parameters.values(), config.max_grad_norm)
             if config.max_grad_norm
             else None
         )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self.adapter.publish()
         self.adapter.update_average()
-        self.losses.add(step, [photo for batch in batches for photo in batch.photos], torch.cat(losses), norm)
+        self.losses.add(step, [photo for batch in batches for photo in batch.photos], losses, norm)
 
-    def _backward(self, batch: Any, parts: int) -> Tensor:
-        with self.accelerator.autocast():
-            losses = self.family.loss(
-                self.model, batch.latents, batch.noise, batch.times, batch.conditioning, self.config.guidance
-            )
-        self.accelerator.backward(losses.mean() / parts)
+    def _backward(self, batch: MicroBatch, parts: int) -> Tensor:
+        losses = self.family.loss(
+            self.transformer, batch.latents, batch.noise, batch.times, batch.conditioning, self.config.guidance
+        )
+        (losses.mean() / parts).backward()
+        self.adapter.collect()
         return losses.detach()
 
-    def _resume(self) -> int:
-        """Takes up the newest whole checkpoint, if there is one. Returns its step."""
-        found = self.checkpoints.newest()
+    def _resume(self, found: tuple[int, dict[str, Any]] | None) -> int:
+        """Takes up a checkpoint, if there is one. Returns its step."""
         self.adapter.start_average()
         if found is None:
             return 0
@@ -204,6 +197,7 @@ class _Training:
                 "losses": self.losses.state(),
                 "seconds": self.clock.total,
                 "base": self.base,
+                "base_weights": self.fitted.plan.base_weights,
             }
             lora = self.checkpoints.save(
                 self.step, state, lambda folder: self._write_lora(folder, f"-step{self.step:06d}")
@@ -232,6 +226,7 @@ class _Training:
 
     def _finish(self) -> None:
         self.run.reporter.emit("progress", phase="export", done=0, total=1, step=self.step)
+        self.fitted.note_peak()
         self.run.job.lora.mkdir(exist_ok=True)
         lora = self._write_lora(self.run.job.lora)
         identity = job_identity(self.config, self.photos, self.base)
@@ -242,7 +237,7 @@ class _Training:
     def _stopped(self, stop: str) -> str:
         if self.step != self.saved:
             self._save()
-        return _ENDS[stop]
+        return ENDS[stop]
 
     def _sample(self, asked: bool = False) -> None:
         if self.accelerator.is_main_process and (asked or self.sampler.is_due(self.step)):
@@ -264,46 +259,3 @@ class _Training:
             seconds_per_step=round(pace, 4),
             seconds_left=round(left, 1),
         )
-
-
-def _accelerator(config: TrainingConfig) -> Accelerator:
-    kind, _, number = config.device.partition(":")
-    on_cpu = kind == "cpu" or (
-        kind == "auto" and not torch.cuda.is_available() and not torch.backends.mps.is_available()
-    )
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise IsengardError(
-            "CONFIG_INVALID", "device is cuda, but torch finds no CUDA GPU here.", hint="Set device to auto."
-        )
-    if number and settings.world_size() == 1:
-        torch.cuda.set_device(int(number))
-    precision = config.precision
-    if precision == "auto":
-        precision = "bf16" if torch.cuda.is_available() and not on_cpu else "fp32"
-    return Accelerator(
-        cpu=on_cpu,
-        mixed_precision="bf16" if precision == "bf16" else "no",
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
-    )
-
-
-class _Wanted(NamedTuple):
-    """What the first process is asked to do."""
-
-    stop: str
-    sample: bool
-    save: bool
-
-
-def _wanted(run: Run, accelerator: Accelerator) -> _Wanted:
-    """The first process's wishes, known to all; costs nothing when there is only one process."""
-    if accelerator.num_processes == 1:
-        return _Wanted(run.wishes.stop, run.wishes.take_sample(), run.wishes.take_save())
-    names = ["", *_ENDS]
-    shared = torch.zeros(3, dtype=torch.int64, device=accelerator.device)
-    if accelerator.is_main_process:
-        said = [names.index(run.wishes.stop), run.wishes.take_sample(), run.wishes.take_save()]
-        shared = torch.tensor(said, dtype=torch.int64, device=accelerator.device)
-    torch.distributed.broadcast(shared, src=0)
-    stop, sample, save = shared.tolist()
-    return _Wanted(names[stop], bool(sample), bool(save))

@@ -30,6 +30,10 @@ def advice(config: TrainingConfig) -> str:
         return f"Lower batch_size from {config.batch_size} to {config.batch_size // 2} (--set batch_size=…)."
     if max(config.resolutions) > 512:
         return f"Leave out the resolution {max(config.resolutions)} (--set resolutions=512)."
+    if config.base_weights == "full" and config.family != "mini":
+        return "Keep the base model in fewer bits (--set base_weights=auto)."
+    if 0 <= config.swap_blocks < 40 and config.family != "mini":
+        return f"Let more blocks wait in the main memory (--set swap_blocks={config.swap_blocks + 10})."
     if config.rank > 8:
         return f"Lower rank from {config.rank} to {config.rank // 2} (a new job: checkpoints don't fit another rank)."
     return "Close other programs that use this device's memory."

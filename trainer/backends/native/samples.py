@@ -14,6 +14,7 @@ from ...cache import Cache, TensorStore
 from ...config import TrainingConfig
 from ...families.interface import Conditioning, Decoder, Family
 from ...job import JobFolder
+from ...memory_need import decoding
 from ...reporter import Reporter
 from ...wishes import Wishes
 from .adapter import Adapter
@@ -54,7 +55,7 @@ class Sampler:
         """Makes a step's pictures; a wish to stop leaves the rest undone, to be made after a resume."""
         self._job.samples.mkdir(exist_ok=True)
         texts = TensorStore(dtype)
-        decoder = self._family.load_decoder(self._cache.decoder, self._device)
+        decoder = self._family.load_decoder(self._cache.decoder, self._decoding_device())
         transformer.eval()
         try:
             with adapter.best_in_place():
@@ -67,6 +68,15 @@ class Sampler:
                     self._one(transformer, decoder, words, step, index, prompt, wishes)
         finally:
             transformer.train()
+
+    def _decoding_device(self) -> torch.device:
+        """The device that trains, or the processor where what is left of its memory would not do for the VAE."""
+        if self._device.type != "cuda" or self._config.family == "mini":
+            return self._device
+        free, _ = torch.cuda.mem_get_info(self._device)
+        unused = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
+        needed = decoding(self._config.sample_width, self._config.sample_height)
+        return self._device if free + unused > needed else torch.device("cpu")
 
     def thumbnail(self) -> Image.Image | None:
         """The first picture of the last samples, for the LoRA file; None if there is none yet."""

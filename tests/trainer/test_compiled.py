@@ -1,0 +1,88 @@
+"""Compiled blocks: the same training, few graphs for many sizes, and plain blocks where compiling fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from diffusers import FluxTransformer2DModel
+from torch import nn
+
+from isengard.trainer.backends.native.adapter import Adapter
+from isengard.trainer.backends.native.blocks import arrange
+from isengard.trainer.backends.native.compiled import Compiler
+from isengard.trainer.config import TrainingConfig
+from isengard.trainer.families import load_family
+
+FAMILY = load_family("flux1-dev")
+SHAPE: dict[str, Any] = {
+    "num_layers": 1, "num_single_layers": 2, "attention_head_dim": 16, "num_attention_heads": 2,
+    "joint_attention_dim": 24, "pooled_projection_dim": 20, "guidance_embeds": True, "axes_dims_rope": (4, 6, 6),
+}  # fmt: skip
+SIDES = (4, 6, 8, 10)
+
+
+def train(compiler: Compiler | None, recomputed: set[int] = frozenset()) -> tuple[list[float], list[int]]:  # type: ignore[assignment]
+    """Losses of steps with pictures of several sizes, and how many graphs there were after each."""
+    from torch._dynamo.utils import counters
+
+    torch._dynamo.reset()
+    counters.clear()
+    torch.manual_seed(0)
+    model: nn.Module = FluxTransformer2DModel(**SHAPE)
+    config = TrainingConfig(name="Ada", trigger_word="ohwx", rank=4, alpha=4.0, sample_every=0)
+    adapter = Adapter(model, config, FAMILY.lora_targets(model, "all-linear"))
+    blocks = list(FAMILY.blocks(model).values())
+    arrange(blocks, recomputed=recomputed, swapped=[], device=torch.device("cpu"), compiled=compiler)
+    optimizer = torch.optim.SGD(adapter.parameters.values(), lr=0.1)
+    losses, graphs = [], []
+    for side in SIDES:
+        latents, noise = torch.randn(1, 16, side, side), torch.randn(1, 16, side, side)
+        words = {"text": torch.randn(1, 5, 24), "pooled": torch.randn(1, 20)}
+        loss = FAMILY.loss(model.train(), latents, noise, torch.tensor([0.6]), words, 1.0).mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+        graphs.append(counters["stats"]["unique_graphs"])
+    return losses, graphs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recomputed", [set(), {0, 2}], ids=["kept", "recomputed"])
+def test_compiled_blocks_train_alike_and_new_sizes_need_no_new_graphs(recomputed: set[int]) -> None:
+    told: list[str] = []
+    plain, none = train(None, recomputed)
+    quick, graphs = train(Compiler(told.append, sizes=len(SIDES), backend="aot_eager"), recomputed)
+    assert told == []
+    assert quick == pytest.approx(plain, rel=1e-5)
+    assert none[-1] == 0 < graphs[0]
+    assert graphs[-1] == graphs[1], "after two sizes there is nothing left to compile"
+
+
+def test_where_compiling_fails_the_plain_blocks_run_and_it_is_told_once() -> None:
+    def broken(_graph: object, _inputs: object) -> Any:
+        raise ValueError("no compiler here")
+
+    told: list[str] = []
+    plain, _ = train(None)
+    quick, _ = train(Compiler(told.append, sizes=1, backend=broken))
+    assert quick == plain
+    assert len(told) == 1
+    assert told[0].startswith("The blocks could not be compiled and run as they are, which is slower: ")
+
+
+def test_a_full_memory_is_no_failure_to_compile() -> None:
+    """It must reach whoever says which setting to lower."""
+
+    def full(graph: torch.fx.GraphModule, _inputs: object) -> Any:
+        def run(*_args: Any) -> Any:
+            raise torch.OutOfMemoryError("full")
+
+        return run
+
+    told: list[str] = []
+    with pytest.raises(torch.OutOfMemoryError):
+        train(Compiler(told.append, sizes=1, backend=full))
+    assert told == []

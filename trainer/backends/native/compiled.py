@@ -1,0 +1,63 @@
+"""Compiled blocks: one graph for all blocks of a kind, and the plain forward where compiling fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+Forward = Callable[..., Any]
+_LIMIT = 64
+"""Graphs for one kind of block: with and without a LoRA, and as many shapes as torch takes for different."""
+
+
+class Compiler:
+    """Makes compiled forwards; a failure is told once, and from then on the plain ones run.
+
+    With pictures of several sizes the number of tokens is left open from the start: a graph for each size would cost
+    half a minute each, and torch gives up on a block after some.
+    """
+
+    def __init__(self, warn: Callable[[str], None], *, sizes: int, backend: str | Forward = "inductor") -> None:
+        import torch._dynamo as dynamo
+        import torch._functorch.config as functorch
+
+        self._warn = warn
+        self._open = sizes > 1
+        self._backend = backend
+        self._failed = False
+        limit = "recompile_limit" if hasattr(dynamo.config, "recompile_limit") else "cache_size_limit"  # older torch
+        setattr(dynamo.config, limit, max(getattr(dynamo.config, limit), _LIMIT))
+        functorch.force_non_lazy_backward_lowering = True  # what fails, fails in the forward pass
+        self._failures = _failures()
+
+    def __call__(self, plain: Forward) -> Forward:
+        quick = torch.compile(plain, dynamic=self._open, backend=self._backend)
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if self._failed:
+                return plain(*args, **kwargs)
+            try:
+                return quick(*args, **kwargs)
+            except self._failures as problem:
+                self._failed = True
+                first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+                self._warn(f"The blocks could not be compiled and run as they are, which is slower: {first}")
+                return plain(*args, **kwargs)
+
+        return run
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether compiled blocks can be hoped for: an NVIDIA GPU, and the compiler that torch brings for it on Linux."""
+    from torch.utils._triton import has_triton
+
+    return device.type == "cuda" and bool(has_triton())
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What torch raises when it can't compile. A full memory is none of these."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    return (TorchDynamoException,)
