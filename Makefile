@@ -8,7 +8,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 pyt
 
 SUITABLE := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
 
-.PHONY: demo test lint panel screenshots clean environment
+.PHONY: demo test lint panel package screenshots clean environment
 
 demo: $(VENV)/installed  ## train the bundled character and show the pictures
 	$(RUN) . demo
@@ -22,6 +22,9 @@ lint: $(VENV)/installed  ## the quick checks only
 panel:  ## build the page into web/dist; needs Node.js 20 and npm
 	@command -v npm >/dev/null || { echo "The panel is built with npm: install Node.js 20 or newer." >&2; exit 1; }
 	cd web/panel && npm ci --no-audit --no-fund && PYTHON="$(abspath $(RUN))" npm run build
+
+package: $(VENV)/installed  ## the archive that the Comfy Registry publishes, into build/package; builds the panel if need be
+	$(RUN) install.py && $(RUN) . package
 
 screenshots: $(VENV)/installed  ## a picture of every screen into docs/screenshots; needs the built panel and a Chromium
 	$(RUN) -m pytest -m "" tests/browser/screenshots.py
