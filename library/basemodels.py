@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from .. import settings
 from ..errors import IsengardError
 from ..trainer.plan import identify
 
-_MOST_FILES = 200
-"""Files of a folder that are looked into."""
+_MOST_FILES = 2000
+"""Files of a folder that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -113,18 +114,16 @@ def files_for(family: str, chosen: dict[str, str]) -> dict[str, str]:
 
 def _candidates(wanted: Wanted) -> Iterator[Path]:
     """Files with a usual name first, then, for the transformer, every file that might be a renamed one."""
-    folders = [folder for kind in wanted.folders for folder in settings.model_folders(kind)]
-    seen = set()
-    for name in wanted.names:
-        for folder in folders:
-            if (path := folder / name).is_file() and path not in seen:
-                seen.add(path)
-                yield path
-    for folder in folders if wanted.part == "transformer" else []:
-        for path in sorted(folder.glob("*.safetensors"))[:_MOST_FILES]:
-            if path not in seen and "flux" in path.name.lower():
-                seen.add(path)
-                yield path
+    files = [path for kind in wanted.folders for folder in settings.model_folders(kind) for path in files_in(folder)]
+    usual = [path for name in wanted.names for path in files if path.name == name]
+    renamed = [path for path in files if wanted.part == "transformer" and "flux" in path.name.lower()]
+    yield from dict.fromkeys((*usual, *renamed))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Weights in a folder and in those inside it, the outer ones first, as ComfyUI lists them."""
+    found = islice(folder.rglob("*.safetensors"), _MOST_FILES)
+    return sorted((path for path in found if path.is_file()), key=lambda path: (len(path.parts), path))
 
 
 def _look(path: Path, part: str, family: str) -> tuple[Path, IsengardError | None, str]:

@@ -52,12 +52,19 @@ def choose(library: Library, character: Character | None, version: str, name: st
 
 
 def latest(library: Library, character: Character, family: str) -> Chosen:
-    """The LoRA that a character got last, for one base model if `family` names it. Raises LORA_MISSING."""
-    for lora in loras.list_all(library, character.id):
-        if (not family or lora.family == family) and loras.path_of(library, lora).is_file():
-            return _known(library, lora)
-    on = f" for {family}" if family else ""
-    raise IsengardError("LORA_MISSING", f"{character.name} has no LoRA{on} yet.", hint="Train one first.")
+    """The LoRA that was chosen for a character, else the one it got last, for one base model if `family` names it.
+
+    Raises LORA_MISSING.
+    """
+    found = [
+        lora
+        for lora in loras.list_all(library, character.id)
+        if (not family or lora.family == family) and loras.path_of(library, lora).is_file()
+    ]
+    if not found:
+        on = f" for {family}" if family else ""
+        raise IsengardError("LORA_MISSING", f"{character.name} has no LoRA{on} yet.", hint="Train one first.")
+    return _known(library, next((lora for lora in found if lora.id == character.lora), found[0]))
 
 
 def by_name(library: Library, name: str) -> Chosen:

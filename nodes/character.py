@@ -75,7 +75,8 @@ class IsengardApplyCharacter(io.ComfyNode):
                     "version",
                     options=choices.versions(),
                     default=choices.LATEST,
-                    tooltip="Which of the character's LoRAs; “latest” is the one trained last for this model.",
+                    tooltip="Which of the character's LoRAs; “latest” is the one picked for it, else the one trained "
+                    "last.",
                 ),
                 io.Float.Input(
                     "strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip="1 is as trained; 0 takes it off."

@@ -47,10 +47,12 @@ def versions() -> list[str]:
 
 def transformers() -> list[str]:
     """`as in the job`, and files that may be a base model's transformer."""
+    from ..library import basemodels  # not when ComfyUI starts: it leads to more than lists need
+
     folders = [
         folder for kind in ("diffusion_models", "unet", "checkpoints") for folder in settings.model_folders(kind)
     ]
-    found = [path.name for folder in folders if folder.is_dir() for path in folder.glob("*.safetensors")]
+    found = [path.name for folder in folders for path in basemodels.files_in(folder)]
     return [AS_IN_JOB, *sorted(name for name in dict.fromkeys(found) if "flux" in name.lower())]
 
 

@@ -36,7 +36,9 @@ class IsengardMini(io.ComfyNode):
                     dynamic_prompts=False,
                     tooltip="The model knows faces, expressions, clothes, colours and framings, and little else.",
                 ),
-                io.Custom(CHARACTER).Input("character", optional=True, tooltip="Whose latest LoRA is put on."),
+                io.Custom(CHARACTER).Input(
+                    "character", optional=True, tooltip="Whose LoRA is put on: the one picked for it, else the latest."
+                ),
                 io.String.Input(
                     "lora",
                     default="",

@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
 
 from ..errors import IsengardError
-from ..library import scratch
+from ..library import names, scratch
 from .call import Call
 from .parsing import check_content_type, in_time, too_large
 
@@ -65,7 +65,8 @@ async def batches(call: Call, folder: Path, captions: dict[str, str]) -> AsyncGe
             if title.lower().endswith(".txt"):
                 captions[Path(title).stem] = await _text(part)
                 continue
-            batch.append(await _saved(call, part, title, folder / str(count)))
+            kept_as = title if names.is_safe(title) and names.leaves_room(title) else "photo"
+            batch.append(await _saved(call, part, title, folder / str(count) / kept_as))
             if len(batch) == _BATCH:
                 yield batch
                 batch = []
@@ -120,6 +121,7 @@ async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
 
 async def _saved(call: Call, part: BodyPartReader, title: str, target: Path) -> Upload:
     size = 0
+    await call.run(target.parent.mkdir)  # its own, as names may be the same; the name is told when it can't be read
     stream = await call.run(target.open, "wb")
     try:
         while piece := await in_time(part.read_chunk(_PIECE)):

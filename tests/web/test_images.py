@@ -60,6 +60,7 @@ async def test_uploads_are_told_one_by_one(here: Here, root: Path) -> None:
         ("wrong ending.jpg", picture(3, "WEBP")), ("late.png", picture(4)), ("late.txt", b"ohwx by a lake"),
     )  # fmt: skip
     told = {item["title"]: item for item in found}
+    assert told["page.jpg"]["message"].startswith("page.jpg ")
     assert [told[name]["code"] for name in ("page.jpg", "image.svg")] == ["PHOTO_UNREADABLE", "PHOTO_UNREADABLE"]
     assert told["twin.png"]["twin"] == told["early.png"]["file"]
     assert next(item for title, item in told.items() if title.endswith("escape.png"))["file"]
