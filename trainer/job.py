@@ -157,14 +157,15 @@ class JobFolder:
     def state(self) -> JobState:
         """Where the job stands, as last written."""
         try:
-            state = JobState(**read_json(self.state_file))
-            known = state.state in STATES and state.format <= FORMAT
+            found = read_json(self.state_file)
+            check_format(found, self.state_file)
+            state = JobState(**found)
         except FileNotFoundError as problem:
             raise IsengardError("JOB_CORRUPT", f"{self.state_file} is missing.") from problem
         except TypeError as problem:
             raise IsengardError("JOB_CORRUPT", f"{self.state_file} is no job state: {problem}.") from problem
-        if not known:
-            raise IsengardError("JOB_CORRUPT", f"{self.state_file} has state {state.state!r}, format {state.format}.")
+        if state.state not in STATES:
+            raise IsengardError("JOB_CORRUPT", f"{self.state_file} has state {state.state!r}.")
         return state
 
     def owner(self) -> Owner | None:
@@ -255,6 +256,17 @@ class JobWriter:
     def _write(self, **changes: Any) -> None:
         self.state = dataclasses.replace(self.state, **changes, updated=now())
         write_json(self.job.state_file, dataclasses.asdict(self.state))
+
+
+def check_format(found: Any, file: Path, newest: int = FORMAT) -> None:
+    """Raises LIBRARY_NEWER for a record of a job that a newer version has written, JOB_CORRUPT for none at all."""
+    version = found.get("format", newest) if isinstance(found, dict) else None
+    if not isinstance(version, int):
+        raise IsengardError("JOB_CORRUPT", f"{file} has format {version!r}.")
+    if version > newest:
+        raise IsengardError(
+            "LIBRARY_NEWER", f"{file} has format {version}; this version of Isengard reads up to {newest}."
+        )
 
 
 def job_identity(config: TrainingConfig, photos: Iterable[PhotoEntry], base_fingerprint: str) -> str:

@@ -109,7 +109,7 @@ def test_a_waiting_job_can_be_cancelled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"state": "flying"}', '{"state": "queued", "format": 99}', '{"colour": 1}', '{"format": "1"}'],
+    ["", "{", "[]", '{"state": "flying"}', '{"state": "queued", "format": null}', '{"colour": 1}', '{"format": "1"}'],
 )
 def test_a_damaged_state_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
     """Never an empty value, and never a crash."""
@@ -118,6 +118,15 @@ def test_a_damaged_state_is_an_error_with_its_path(tmp_path: Path, text: str) ->
     with pytest.raises(IsengardError, match=r"state\.json") as caught:
         job.state()
     assert caught.value.code == "JOB_CORRUPT"
+
+
+def test_a_state_of_a_newer_version_says_so(tmp_path: Path) -> None:
+    """Nothing is to be restored: the program is to be updated."""
+    job = empty_job(tmp_path / "job")
+    job.state_file.write_text('{"state": "queued", "format": 99, "mood": "new"}', encoding="utf-8")
+    with pytest.raises(IsengardError, match=r"state\.json has format 99") as caught:
+        job.state()
+    assert caught.value.code == "LIBRARY_NEWER"
 
 
 def test_a_missing_state_is_an_error_with_its_path(tmp_path: Path) -> None:

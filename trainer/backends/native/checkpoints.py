@@ -15,6 +15,7 @@ import torch
 from .... import log
 from ....errors import IsengardError
 from ....files import read_json, replace, sync, told_plainly, write_json
+from ...job import check_format
 
 FORMAT = 1
 KEPT_STATES = 2
@@ -66,18 +67,24 @@ class Checkpoints:
         return target / lora.name
 
     def newest(self) -> tuple[int, dict[str, Any]] | None:
-        """Step and state of the newest checkpoint that is whole; damaged ones are passed over with a warning."""
+        """Step and state of the newest checkpoint that is whole; damaged ones are passed over with a warning.
+
+        Raises LIBRARY_NEWER for one of a newer version: passing it over would throw away what was trained since.
+        """
         for folder in sorted(self.folder.glob("step_*"), reverse=True):
             if not (folder / _STATE).is_file():
                 continue
             try:
                 manifest = read_json(folder / _MANIFEST)
                 whole = all((folder / name).stat().st_size == size for name, size in manifest["sizes"].items())
-                if not whole or manifest["format"] > FORMAT:
-                    raise ValueError("a file has another size than when it was written, or a newer format")
+                check_format(manifest, folder / _MANIFEST, FORMAT)
+                if not whole:
+                    raise ValueError("a file has another size than when it was written")
                 state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
                 return int(manifest["step"]), state
             except (IsengardError, OSError, ValueError, KeyError, RuntimeError, EOFError, UnpicklingError) as problem:
+                if isinstance(problem, IsengardError) and problem.code == "LIBRARY_NEWER":
+                    raise
                 _LOG.warning("a damaged checkpoint was passed over", folder=str(folder), problem=str(problem))
         return None
 

@@ -51,6 +51,7 @@ describe('following a training', () => {
     expect(failed('LOSS_NOT_FINITE', { learning_rate: 1e-3 })).toBe('gentler')
     expect(failed('INTERNAL')).toBe('resume')
     expect(lighter({ gradient_checkpointing: true, resolutions: [512, 1024] })).toEqual({ resolutions: [512] })
+    expect(lighter({ gradient_checkpointing: true, resolutions: [512], base_weights: 'full' })).toEqual({ base_weights: 'auto' })
     expect(lighter({ gradient_checkpointing: true, resolutions: [512], batch_size: 1 })).toBeNull()
   })
 })

@@ -17,7 +17,8 @@ export function lighter(settings: Record<string, unknown>): Record<string, unkno
   const batch = Number(settings.batch_size ?? 1)
   if (batch > 1) return { batch_size: Math.floor(batch / 2) }
   const sizes = (settings.resolutions as number[] | undefined) ?? []
-  return sizes.length > 1 ? { resolutions: sizes.filter((size) => size !== Math.max(...sizes)) } : null
+  if (sizes.length > 1) return { resolutions: sizes.filter((size) => size !== Math.max(...sizes)) }
+  return settings.base_weights === 'full' ? { base_weights: 'auto' } : null
 }
 
 /** The button that a failed job gets. */
