@@ -17,9 +17,9 @@ DIST = PACK / "web" / "dist"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, started once."""
+    """Chromium, for one file: while Playwright is there, no other test of the process can run a loop of its own."""
     if not (DIST / "panel.mjs").is_file():
         pytest.skip("the panel is not built: make panel (it needs Node.js 20 and npm)")
     sync_api = pytest.importorskip(

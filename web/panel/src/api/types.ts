@@ -32,6 +32,7 @@ export type LogPage = Schemas['LogPage']
 export type LogLine = Schemas['LogLine']
 export type Artifact = Schemas['ArtifactOut']
 export type Lora = Schemas['LoraOut']
+export type Likeness = Schemas['LikenessOut']
 export type KeptLora = Schemas['KeptLora']
 export type Generation = Schemas['GenerationOut']
 export type NewGeneration = Partial<Schemas['NewGeneration']>

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 
-import type { Artifact, Picture } from '../api/types'
+import type { Artifact, Likeness, Picture } from '../api/types'
 import { cellsOf, questionsOf, wishFor } from './compare'
-import { likenessAt, recommendation, rowsOf } from './grid'
+import { rowsOf } from './grid'
+import { leakOf, likenessAt } from './likeness'
 
 describe('choosing a checkpoint', () => {
   const artifacts = [
@@ -16,12 +17,15 @@ describe('choosing a checkpoint', () => {
     ])
   })
 
-  it('recommends only what was measured', () => {
-    const lora = (step: number, likeness?: number) => ({ job: 'j', step, scores: likeness === undefined ? null : { likeness } }) as never
-    expect(recommendation([lora(5), lora(9)], { id: 'j' })).toBeNull()
-    expect(recommendation([lora(5, 0.8), lora(9, 0.6)], { id: 'j' })).toEqual({ step: 5, likeness: 0.8 })
-    expect(likenessAt([lora(5, 0.8)], { id: 'j' }, 5)).toBe(0.8)
-    expect(likenessAt([lora(5, 0.8)], { id: 'other' }, 5)).toBeNull()
+  it('tells likeness and leak only where they were measured', () => {
+    const step = (at: number, likeness: number | null, leak: number | null = null) => ({ step: at, likeness, leak, seen: 1, pictures: 1 })
+    const found = (steps: ReturnType<typeof step>[]) => ({ steps, recommended: null }) as unknown as Likeness
+    expect(likenessAt(found([step(5, 0.8)]), 5)).toBe(0.8)
+    expect(likenessAt(found([step(5, null)]), 5)).toBeNull()
+    expect(likenessAt(null, 5)).toBeNull()
+    expect(leakOf(found([step(0, 0.1, 0.2), step(5, 0.8), step(9, 0.9, 0.6)]))).toEqual({ before: 0.2, after: 0.6 })
+    expect(leakOf(found([step(5, 0.8, 0.5), step(9, 0.9, 0.6)]))).toBeNull()
+    expect(leakOf(found([step(0, 0.1, 0.2)]))).toBeNull()
   })
 })
 
