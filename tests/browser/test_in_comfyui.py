@@ -146,7 +146,7 @@ def test_the_shortcut_opens_and_closes_it_where_it_was(sidebar: Callable[..., Si
     _somebody(host)
     panel = sidebar()
     panel.page.keyboard.press("Alt+Shift+I")
-    panel.page.locator(".isg-menu.end > summary").click()
+    panel.page.get_by_title("More", exact=True).click()
     panel.page.get_by_role("link", name="Setup").click()
     panel.page.get_by_role("heading", name="This machine").wait_for()
     panel.page.keyboard.press("Alt+Shift+I")
