@@ -19,6 +19,8 @@ _NEAREST = 5
 """A face is compared with so many of the photos' that are most like it: not every pose is like every other."""
 _LEAST_DIFFERENCE = 0.01
 """Less than this nobody sees."""
+_MOST_NOISE = 0.03
+"""More than this is not put down to chance, however few prompts there are to tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +74,8 @@ def _of_step(step: int, scores: Scores, without_word: Scores) -> StepScore:
 
 
 def recommended(scores: Scores, steps: Sequence[int]) -> int | None:
-    """The earliest of these steps that is as good as the best: by less than the standard error of their difference,
-    prompt by prompt, or than anybody sees. Longer training stiffens, so what gains nothing is not taken.
+    """The earliest of these steps that is as good as the best: worse by less than the standard error of their
+    difference, prompt by prompt, and by little. Longer training stiffens, so what gains nothing is not taken.
 
     Only steps that show a face in at least half of their pictures count. None where there are fewer than two.
     """
@@ -98,7 +100,7 @@ def _as_good(scores: Scores, step: int, best: int) -> bool:
     if not differences:
         return False
     noise = float(np.std(differences, ddof=1)) / len(differences) ** 0.5 if len(differences) > 1 else 0.0
-    return float(np.mean(differences)) <= max(noise, _LEAST_DIFFERENCE)
+    return float(np.mean(differences)) <= max(min(noise, _MOST_NOISE), _LEAST_DIFFERENCE)
 
 
 def _matrix(vectors: Sequence[Vector]) -> NDArray[np.float32]:

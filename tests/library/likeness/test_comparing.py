@@ -43,12 +43,13 @@ def table(*rows: tuple[float | None, ...]) -> dict[tuple[int, int], float | None
         (table((0.2, 0.3), (0.9, 0.8), (0.905, 0.8)), 200),
         (table((0.2, 0.3), (0.9, 0.8), (0.8, 0.7)), 200),
         (table((0.2, 0.3), (0.9, 0.6), (0.7, 0.85)), 200),
+        (table((0.2, 0.3), (0.9, 0.5), (0.88, 0.75)), 300),
         (table((0.2, 0.3), (0.9, 0.8), (0.99, None)), 300),
         (table((0.2, 0.3, 0.2), (0.9, 0.8, 0.8), (0.99, None, None)), 200),
         (table((0.2, 0.3)), None),
         (table((None,), (None,)), None),
     ],
-    ids=["the best", "as good earlier", "worse later", "within the noise", "one face missing", "few faces", "one step",
+    ids=["the best", "as good earlier", "worse later", "within the noise", "much, though noisy", "one face missing", "few faces", "one step",
          "no face"],
 )  # fmt: skip
 def test_the_earliest_step_that_nothing_beats_is_recommended(
