@@ -49,8 +49,8 @@ def table(*rows: tuple[float | None, ...]) -> dict[tuple[int, int], float | None
         (table((0.2, 0.3)), None),
         (table((None,), (None,)), None),
     ],
-    ids=["the best", "as good earlier", "worse later", "within the noise", "much, though noisy", "one face missing", "few faces", "one step",
-         "no face"],
+    ids=["the best", "as good earlier", "worse later", "within the noise", "much, though noisy", "one face missing",
+         "few faces", "one step", "no face"],
 )  # fmt: skip
 def test_the_earliest_step_that_nothing_beats_is_recommended(
     scores: dict[tuple[int, int], float | None], step: int | None
