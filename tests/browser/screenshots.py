@@ -58,6 +58,8 @@ def test_a_picture_of_every_screen(browser: Any, port: int, empty: Server) -> No
         panel = _window(browser, port, scheme)
         for name, address in SCREENS.items():
             panel.open(address)
+            if name == "pick":
+                panel.page.get_by_text("Likeness").first.wait_for()  # it is measured when somebody looks
             _save(panel, f"{name}-{scheme}")
         panel.open("characters/ada/train")
         panel.button("Train again").click()
