@@ -16,7 +16,7 @@ from ... import log, settings
 from ...errors import IsengardError
 from ...files import read_json, write_json
 from ...trainer.job import JobFolder, TrainingConfig
-from ..captions.captioners.process import Child, ChildDiedError
+from ..child import Child, ChildDiedError
 from ..job_files import checkpoints
 from ..report.faces import where_to_get
 from .comparing import StepScore, Vector, among, by_step, compared, recommended

@@ -13,36 +13,15 @@ from safetensors.torch import load_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from isengard.tests.flux_files import small_flux
+from isengard.tests.trainer.flux_toys import TINY, config, tiny
 from isengard.tests.trainer.lora import merged_by_peft, train_lora, write_trained
-from isengard.trainer.config import BaseFiles, TrainingConfig
 from isengard.trainer.families import load_family
 from isengard.trainer.families.flux1 import image_ids, told_times
 from isengard.trainer.families.flux1_latents import pack, unpack
 from isengard.trainer.families.flux1_weights import CONFIGS
 
-__all__ = ["small_flux"]
+__all__ = ["small_flux", "tiny"]
 FAMILY = load_family("flux1-dev")
-TINY = {
-    "num_layers": 2,
-    "num_single_layers": 3,
-    "attention_head_dim": 16,
-    "num_attention_heads": 2,
-    "joint_attention_dim": 24,
-    "pooled_projection_dim": 20,
-    "guidance_embeds": True,
-    "axes_dims_rope": (4, 6, 6),
-}
-
-
-def config(**base: str) -> TrainingConfig:
-    return TrainingConfig(name="Ada", trigger_word="ohwx", sample_every=0, base=BaseFiles(**base))
-
-
-@pytest.fixture(scope="module")
-def tiny() -> FluxTransformer2DModel:
-    """A FLUX of toy size."""
-    torch.manual_seed(0)
-    return FluxTransformer2DModel(**TINY).requires_grad_(False).eval()
 
 
 def words(batch: int, tokens: int = 5) -> dict[str, torch.Tensor]:

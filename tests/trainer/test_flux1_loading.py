@@ -13,33 +13,12 @@ from safetensors.torch import load_file, save_file
 
 from isengard.errors import IsengardError
 from isengard.tests.flux_files import as_fp8, as_scaled_fp8, prefixed, small_flux
+from isengard.tests.trainer.flux_toys import TINY, config, tiny
 from isengard.tests.trainer.test_modelfiles import DEV, write
-from isengard.trainer.config import BaseFiles, TrainingConfig
 from isengard.trainer.families import load_family
 
-__all__ = ["small_flux"]
+__all__ = ["small_flux", "tiny"]
 FAMILY = load_family("flux1-dev")
-TINY = {
-    "num_layers": 2,
-    "num_single_layers": 3,
-    "attention_head_dim": 16,
-    "num_attention_heads": 2,
-    "joint_attention_dim": 24,
-    "pooled_projection_dim": 20,
-    "guidance_embeds": True,
-    "axes_dims_rope": (4, 6, 6),
-}
-
-
-def config(**base: str) -> TrainingConfig:
-    return TrainingConfig(name="Ada", trigger_word="ohwx", sample_every=0, base=BaseFiles(**base))
-
-
-@pytest.fixture(scope="module")
-def tiny() -> FluxTransformer2DModel:
-    """A FLUX of toy size."""
-    torch.manual_seed(0)
-    return FluxTransformer2DModel(**TINY).requires_grad_(False).eval()
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from typing import Any
 from .... import log, settings
 from ....errors import IsengardError
 from ....media.captions import MAX_LENGTH, place_trigger
+from ...child import Child, ChildDiedError
 from ..text import clean
 from .interface import CaptionRequest, CaptionResult, Readiness
-from .process import Child, ChildDiedError
 
 SOURCE = "florence-community/Florence-2-base"
 """Where the folder that transformers itself can read is published: Microsoft's weights under other names."""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .... import settings
+from .. import settings
 
 _TAIL_BYTES = 4000
 _DYING_SECONDS = 5.0
