@@ -55,6 +55,6 @@ class Beside:
                     await self._run(self._job, name, lambda: self._ending)
                 except IsengardError as problem:
                     _LOG.warning(f"{self._what} failed", about=name, code=problem.code, problem=problem.message)
-                except OSError:
+                except Exception:  # noqa: BLE001 (one thing's trouble must not end the others)
                     _LOG.exception(f"{self._what} failed", about=name)
                 self._wanted.pop(name, None)
