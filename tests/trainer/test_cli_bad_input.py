@@ -242,7 +242,8 @@ def test_a_job_that_is_done_is_shown_and_not_run_again(reference: JobFolder, tmp
     assert process.returncode == ExitCode.DONE
     (lora,) = job.lora.iterdir()
     assert str(lora) in output
-    assert listing(job.path) == before
+    assert set(listing(job.path)) - set(before) <= {"likeness.json"}, "it may be measured, it isn't trained"
+    assert set(before) <= set(listing(job.path))
     refused("JOB_FINISHED", job.path, "--set", "steps=50")
 
 
