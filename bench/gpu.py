@@ -281,7 +281,7 @@ def _train(
     Batches are made beforehand. The clock is read with the device idle, before and after all measured steps together,
     as nothing in a step waits for it.
     """
-    optimizer = make_optimizer(config, adapter.parameters.values())
+    optimizer = make_optimizer(config, adapter.parameters)
     batches = [_batch(config, number, device, transformer) for number in range(steps + 3)]
     losses: list[Tensor] = []
 

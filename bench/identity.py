@@ -191,11 +191,11 @@ class Bench:
             "floor_nearest": scores.nearest_photo(true, person.photos),
         }
 
-    def score(self, person: Person, job: JobFolder, seed: int, threshold: float) -> dict[str, Any]:
-        """Every score of one training."""
+    def score(self, person: Person, job: JobFolder, seed: int, threshold: float | None) -> dict[str, Any]:
+        """Every score of one training; without a threshold nothing is said of the LoRAs on its way."""
         before = self._base[person.number]
         result = json.loads(job.result_file.read_text(encoding="utf-8"))
-        reached = self._reached(person, job, threshold)
+        reached = self._reached(person, job, threshold) if threshold is not None else (None, None)
         self._pipeline.load_lora_weights(str(job.path / result["lora"]))
         made = self._make(person.prompts(TRIGGER), seed=person.number)
         plain = self._make(person.prompts(None), seed=person.number)

@@ -61,5 +61,19 @@ def place_trigger(caption: str, trigger: str, class_word: str) -> str:
     return f"{trigger}, {filled}"
 
 
+def without_trigger(caption: str, trigger: str, class_word: str) -> str:
+    """The caption as it would be for anybody of the class: “ohwx woman, smiling” becomes “woman, smiling”.
+
+    Where the class word does not follow, it stands in: “ohwx, smiling” and “ohwx smiling” become “woman, smiling” and
+    “woman smiling”. A caption without the trigger word stays as it is.
+    """
+    word = rf"(?<!\w){re.escape(trigger.strip())}(?!\w)"
+    named = rf"{word}(?:\s+(?={re.escape(class_word.strip())}(?!\w)))" if class_word.strip() else r"(?!)"
+    found = re.sub(
+        word, lambda _: class_word.strip(), re.sub(named, "", caption, flags=re.IGNORECASE), flags=re.IGNORECASE
+    )
+    return " ".join(found.split()).strip(" ,")
+
+
 def _too_long(name: str, length: str) -> IsengardError:
     return IsengardError("CAPTION_TOO_LONG", f"{name} has {length}; at most {MAX_LENGTH:,} characters are taken.")

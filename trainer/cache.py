@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import IsengardError
 from ..files import read_json, write_json, written_aside
+from ..media.captions import without_trigger
 from .config import TrainingConfig
 from .job import JobFolder, PhotoEntry
 
@@ -71,8 +72,16 @@ def images_of(config: TrainingConfig, photos: list[PhotoEntry]) -> list[tuple[Ph
 
 
 def texts_of(config: TrainingConfig, photos: list[PhotoEntry]) -> list[str]:
-    """Every text that is encoded: captions, the empty one for caption dropout, sample prompts."""
-    return list(dict.fromkeys([*(photo.caption for photo in photos), "", *config.prompts]))
+    """Every text that is encoded: captions, the empty one for caption dropout, sample prompts; with class
+    preservation the captions without the trigger word, too."""
+    captions = [photo.caption for photo in photos]
+    others = [class_caption(config, photo) for photo in photos] if config.class_preservation else []
+    return list(dict.fromkeys([*captions, *others, "", *config.prompts]))
+
+
+def class_caption(config: TrainingConfig, photo: PhotoEntry) -> str:
+    """A photo's caption as it would be for anybody of the class."""
+    return without_trigger(photo.caption, config.trigger_word, config.class_word)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import IsengardError
+from ..sentences import Said
 from .config import TrainingConfig
 
 STATES = 3
@@ -47,7 +48,8 @@ def estimate_disk(config: TrainingConfig, photo_bytes: Sequence[int]) -> int:
     sizes = _SIZES[config.family]
     pixels = sum(side * side for side in config.resolutions)
     latents = len(photo_bytes) * pixels * (2 if config.flip else 1)  # 16 channels of 4 bytes for each 8 × 8 pixels
-    texts = (len(photo_bytes) + len(config.sample_prompts) + 1) * sizes.text_bytes
+    captions = len(photo_bytes) * (2 if config.class_preservation else 1)
+    texts = (captions + len(config.sample_prompts) + 1) * sizes.text_bytes
     parameters = sizes.per_rank[config.targets] * config.rank
     saves = math.ceil(config.steps / config.save_every) + 2  # the last step's, and the finished LoRA beside it
     loras = saves * parameters * _DTYPE_BYTES[config.save_dtype]
@@ -63,10 +65,13 @@ def check_disk(folder: Path, needed: int) -> None:
     """Raises DISK_FULL if the disk of an existing folder has less room than needed (bytes)."""
     free = shutil.disk_usage(folder).free
     if free < needed:
+        wants, has = _shown(needed), _shown(free)
+        text = f"The training needs up to {wants} on the disk of {folder.parent}, and {has} are free."
+        hint = "Free disk space, choose another folder, or lower rank or the number of checkpoints (save_every)."
         raise IsengardError(
             "DISK_FULL",
-            f"The training needs up to {_shown(needed)} on the disk of {folder.parent}, and {_shown(free)} are free.",
-            hint="Free disk space, choose another folder, or lower rank or the number of checkpoints (save_every).",
+            Said("disk.too_little", text, needed=wants, free=has),
+            hint=Said("disk.make_room", hint),
             needed=needed,
             free=free,
         )

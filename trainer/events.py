@@ -6,7 +6,7 @@ Every line has `v` (format), `seq` (from 1, without gaps), `time` (UTC), `type` 
 |---|---|
 | state | state, step, reason |
 | progress | phase (load, encode, train, sample, export), done, total, step, steps, seconds_per_step, seconds_left |
-| loss | step, loss (raw mean of the step), smoothed, learning_rate, grad_norm |
+| loss | step, loss (raw mean of the step), smoothed, learning_rate, grad_norm; class_loss where the class is held |
 | sample | step, index, file (in the job folder), prompt, seed |
 | checkpoint | step, folder, lora |
 | gpu | name, load (0…1), memory_used and memory_total (bytes), temperature (°C), power (W); null where not measured |

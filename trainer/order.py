@@ -84,6 +84,12 @@ def global_batch(entries: Sequence[Entry], config: TrainingConfig, step: int) ->
     return result
 
 
+def is_preserving(config: TrainingConfig, step: int) -> bool:
+    """Whether optimizer step 1… also holds the class to what it was: `class_preservation` of all, evenly spread."""
+    share = config.class_preservation
+    return math.floor(step * share + 1e-9) > math.floor((step - 1) * share + 1e-9)
+
+
 def share_of(rank: int, processes: int, batch: Sequence[Sequence[_T]]) -> list[list[_T]]:
     """The part of a global batch that process `rank` of `processes` works on; all shares together are the whole.
 

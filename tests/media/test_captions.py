@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from isengard.media.captions import place_trigger, read_caption
+from isengard.media.captions import place_trigger, read_caption, without_trigger
 from isengard.tests.media.made import refused
 
 
@@ -64,3 +64,23 @@ def test_trigger_words_with_signs_are_words_too() -> None:
     assert place_trigger("holding a rose", "Rose", "woman") == "Rose, holding a rose"
     assert place_trigger("Zoë lacht", "Zoë", "woman") == "Zoë lacht"
     assert place_trigger("", "ohwx", "") == "ohwx"
+
+
+@pytest.mark.parametrize(
+    ("caption", "anybody"),
+    [
+        ("ohwx woman", "woman"),
+        ("ohwx", "woman"),
+        ("ohwx, smiling, red hat", "woman, smiling, red hat"),
+        ("photo of ohwx woman with OHWX Woman's dog", "photo of woman with Woman's dog"),
+        ("ohwx womanly, ohwxy", "woman womanly, ohwxy"),
+        ("a red car", "a red car"),
+    ],
+)
+def test_a_caption_becomes_one_of_anybody(caption: str, anybody: str) -> None:
+    assert without_trigger(caption, "ohwx", "woman") == anybody
+
+
+def test_without_a_class_word_only_the_trigger_goes() -> None:
+    assert without_trigger("ohwx, smiling", "ohwx", "") == "smiling"
+    assert without_trigger(r"a\1b man smiling", r"a\1b", "man") == "man smiling"

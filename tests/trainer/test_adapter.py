@@ -64,3 +64,15 @@ def test_a_state_is_taken_up_whole_and_one_of_another_lora_is_refused() -> None:
             assert torch.equal(tensor, second.state()[part][name])
     with pytest.raises(KeyError):
         second.load_state({"trained": {}, "average": {}})
+
+
+def test_taken_off_the_network_is_what_it_was() -> None:
+    network, adapter = make()
+    seen = torch.randn(3, 8)
+    before = network(seen)
+    with torch.no_grad():
+        adapter.parameters["1.lora_B.weight"].normal_()
+    assert not torch.allclose(network(seen), before)
+    with adapter.taken_off():
+        assert torch.equal(network(seen), before)
+    assert not torch.allclose(network(seen), before), "and put on again"

@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from isengard.errors import IsengardError
-from isengard.trainer.backends.native.optimizers import FINAL_SHARE, check_optimizer, learning_rate, make_optimizer
+from isengard.trainer.backends.native.optimizers import (
+    FINAL_SHARE,
+    check_optimizer,
+    learning_rate,
+    make_optimizer,
+    set_learning_rate,
+)
 from isengard.trainer.config import OPTIMIZERS, TrainingConfig
 
 
@@ -48,9 +54,23 @@ def test_an_optimizer_learns_or_names_its_missing_package(name: str) -> None:
         assert caught.value.code == "PACKAGE_MISSING"
         assert package in caught.value.message
         return
-    optimizer = make_optimizer(config(optimizer=name, learning_rate=1e-2), [weight])
+    optimizer = make_optimizer(config(optimizer=name, learning_rate=1e-2), {"layer.lora_A.weight": weight})
     for _ in range(20):
         optimizer.zero_grad()
         weight.square().sum().backward()
         optimizer.step()
     assert weight.abs().max() < 1
+
+
+def test_with_a_lora_plus_ratio_b_learns_faster_than_a() -> None:
+    parameters = {f"layer.lora_{part}.weight": torch.nn.Parameter(torch.zeros(2, 2)) for part in "AB"}
+    settings = config(lora_plus_ratio=4.0)
+    optimizer = make_optimizer(settings, parameters)
+    set_learning_rate(optimizer, settings, 50)
+    rates = {id(group["params"][0]): group["lr"] for group in optimizer.param_groups}
+    assert rates[id(parameters["layer.lora_A.weight"])] == learning_rate(settings, 50)
+    assert rates[id(parameters["layer.lora_B.weight"])] == 4 * learning_rate(settings, 50)
+    again = make_optimizer(settings, parameters)
+    again.load_state_dict(optimizer.state_dict())
+    set_learning_rate(again, settings, 51)
+    assert again.param_groups[1]["lr"] == 4 * learning_rate(settings, 51), "a resumed training keeps the ratio"

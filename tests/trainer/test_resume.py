@@ -137,7 +137,8 @@ def test_a_finished_job_elsewhere_is_still_done(reference: JobFolder, tmp_path: 
 def test_with_averaging_and_accumulation_it_ends_in_the_same_lora(prepared: JobFolder, tmp_path: Path) -> None:
     """The average and the optimizer's moments are in the checkpoint; the LoRA's dropout is drawn again alike."""
     whole, broken = (copy_job(prepared, tmp_path / name) for name in ("whole", "broken"))
-    settings = ("ema_decay=0.9", "gradient_accumulation=2", "lora_dropout=0.1", "steps=8", "sample_every=0")
+    settings = ("ema_decay=0.9", "gradient_accumulation=2", "lora_dropout=0.1", "steps=8", "sample_every=0",
+                "class_preservation=0.5", "lora_plus_ratio=4")  # fmt: skip
     changes = [f"--set={setting}" for setting in settings]
     code, output = train(whole.path, *changes)
     assert code == ExitCode.DONE, output
@@ -146,6 +147,8 @@ def test_with_averaging_and_accumulation_it_ends_in_the_same_lora(prepared: JobF
     kill(process)
     finish(broken)
     assert_same_lora(broken, whole)
+    held = {event["step"] for event in events_of(whole, "loss") if "class_loss" in event}
+    assert held == {2, 4, 6, 8}, "every second step also holds the class"
 
 
 @pytest.mark.parametrize("share", [0.5, 1.5], ids=["in the LoRA", "in the full state"])

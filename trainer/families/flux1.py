@@ -134,10 +134,21 @@ class Flux1:
         conditioning: Conditioning,
         guidance: float,
     ) -> Tensor:
+        velocity = self.prediction(transformer, latents, noise, times, conditioning, guidance)
+        return (velocity - (noise - latents).float()).square().flatten(1).mean(1)
+
+    def prediction(
+        self,
+        transformer: nn.Module,
+        latents: Tensor,
+        noise: Tensor,
+        times: Tensor,
+        conditioning: Conditioning,
+        guidance: float,
+    ) -> Tensor:
         levels = told_times(times, weight_of(transformer).dtype).view(-1, 1, 1, 1)
         noisy = (1 - levels) * latents + levels * noise
-        velocity = self.velocity(transformer, noisy, times, conditioning, guidance)
-        return (velocity - (noise - latents).float()).square().flatten(1).mean(1)
+        return self.velocity(transformer, noisy, times, conditioning, guidance)
 
     def velocity(
         self, transformer: nn.Module, noisy: Tensor, times: Tensor, conditioning: Conditioning, guidance: float

@@ -154,6 +154,17 @@ class Family(Protocol):
     ) -> Tensor:
         """Loss of each photo [B] (fp32) for latents and noise [B, C, h, w] and noise levels [B] (1 is pure noise)."""
 
+    def prediction(
+        self,
+        transformer: nn.Module,
+        latents: Tensor,
+        noise: Tensor,
+        times: Tensor,
+        conditioning: Conditioning,
+        guidance: float,
+    ) -> Tensor:
+        """What the model makes of the same [B, C, h, w] (fp32); `loss` is how far it is from what it should be."""
+
     def sample(
         self,
         transformer: nn.Module,

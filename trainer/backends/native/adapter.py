@@ -105,6 +105,17 @@ class Adapter:
         finally:
             self._copy_in(trained)
 
+    @contextmanager
+    def taken_off(self) -> Iterator[None]:
+        """The transformer as it was without the LoRA, meanwhile."""
+        for layer in self.layers.values():
+            layer.active = False
+        try:
+            yield
+        finally:
+            for layer in self.layers.values():
+                layer.active = True
+
     def state(self) -> dict[str, dict[str, Tensor]]:
         """What a checkpoint must hold to go on."""
         return {

@@ -13,11 +13,11 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
-from ...cache import Cache, TensorStore
+from ...cache import Cache, TensorStore, class_caption
 from ...config import TrainingConfig
 from ...families.interface import Conditioning, Family
 from ...job import PhotoEntry
-from ...order import Place, global_batch, item_seed, share_of
+from ...order import Place, global_batch, is_preserving, item_seed, share_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class MicroBatch:
     noise: Tensor
     times: Tensor
     conditioning: Conditioning
+    others: Conditioning | None = None
+    """Conditioning for anybody of the class, in a step that holds it to what it was."""
 
     def to(self, device: torch.device) -> MicroBatch:
         """The same on a device; the host does not wait for pinned tensors."""
@@ -37,8 +39,13 @@ class MicroBatch:
             self.latents.to(device, non_blocking=True),
             self.noise.to(device, non_blocking=True),
             self.times.to(device, non_blocking=True),
-            {name: tensor.to(device, non_blocking=True) for name, tensor in self.conditioning.items()},
+            _moved(self.conditioning, device),
+            _moved(self.others, device) if self.others else None,
         )
+
+
+def _moved(conditioning: Conditioning, device: torch.device) -> Conditioning:
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in conditioning.items()}
 
 
 class Batches:
@@ -81,16 +88,24 @@ class Batches:
         latents = torch.stack([part[0] for part in parts])
         if self._config.timesteps == "logit-normal-shift":
             times = self._family.shift_timesteps(times, (latents.shape[-2], latents.shape[-1]))
-        conditioning = {name: torch.stack([part[3][name] for part in parts]) for name in parts[0][3]}
+        others = None
+        if is_preserving(self._config, step):
+            others = self._stacked([class_caption(self._config, self._photos[place.entry]) for place in places])
         return MicroBatch(
             [self._photos[place.entry].id for place in places],
             self._ready(latents),
             self._ready(torch.stack([part[1] for part in parts])),
             self._ready(times),
-            {name: self._ready(tensor) for name, tensor in conditioning.items()},
+            self._stacked([part[3] for part in parts]),
+            others,
         )
 
-    def _item(self, step: int, place: Place) -> tuple[Tensor, Tensor, Tensor, Conditioning]:
+    def _stacked(self, texts: list[str]) -> Conditioning:
+        read = [self._texts.read(self._cache.text_file(text)) for text in texts]
+        return {name: self._ready(torch.stack([item[name] for item in read])) for name in read[0]}
+
+    def _item(self, step: int, place: Place) -> tuple[Tensor, Tensor, Tensor, str]:
+        """Latents, noise, noise level and caption of one photo."""
         config, photo = self._config, self._photos[place.entry]
         draw = torch.Generator().manual_seed(item_seed(config.seed, step, place.index))
         level = torch.randn((), generator=draw)
@@ -103,7 +118,7 @@ class Batches:
         else:
             time = torch.sigmoid(config.logit_mean + config.logit_std * level)
         caption = "" if drop < config.caption_dropout else photo.caption
-        return latents, noise, time, self._texts.read(self._cache.text_file(caption))
+        return latents, noise, time, caption
 
     def _ready(self, tensor: Tensor) -> Tensor:
         return tensor.pin_memory() if self._device.type == "cuda" else tensor

@@ -15,7 +15,7 @@ from .... import log
 from ....errors import IsengardError
 from ...cache import Cache
 from ...families import load_family
-from ...families.interface import Family
+from ...families.interface import Conditioning, Family
 from ...job import PhotoEntry, job_identity
 from ...lora_file import lora_name, write_lora
 from ...prepare import prepare
@@ -27,7 +27,7 @@ from .fitting import fit
 from .losses import Losses
 from .memory import explain_out_of_memory
 from .monitor import Monitor
-from .optimizers import learning_rate, make_optimizer
+from .optimizers import make_optimizer, set_learning_rate
 from .processes import ENDS, make_accelerator, wanted
 from .result import write_result
 from .samples import Sampler
@@ -99,7 +99,7 @@ class _Training:
         before = found[1].get("base_weights", "full") if found else ""
         self.fitted = fit(run, family, accelerator, self.dtype, before)
         self.transformer, self.adapter = self.fitted.transformer, self.fitted.adapter
-        self.optimizer = make_optimizer(config, self.adapter.parameters.values())
+        self.optimizer = make_optimizer(config, self.adapter.parameters)
         self.losses = Losses(config, run.reporter, accelerator)
         batches = Batches(config, family, self.photos, cache, accelerator.device, self.dtype)
         self.batches = Prefetch(batches, accelerator.process_index, accelerator.num_processes, config.steps)
@@ -135,12 +135,12 @@ class _Training:
     def _one_step(self, step: int) -> None:
         """Nothing in it waits for the device."""
         config, accelerator = self.config, self.accelerator
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(config, step)
+        set_learning_rate(self.optimizer, config, step)
         if config.lora_dropout:
             torch.manual_seed(config.seed * 1_000_003 + step * 64 + accelerator.process_index)
         batches = self.batches.take(step)
         losses = torch.cat([self._backward(batch, len(batches)) for batch in batches])
+        held = [self._hold_class(batch, batch.others, len(batches)) for batch in batches if batch.others]
         self.adapter.reduce(accelerator.num_processes)
         norm = (
             torch.nn.utils.clip_grad_norm_(self.adapter.parameters.values(), config.max_grad_norm)
@@ -151,7 +151,13 @@ class _Training:
         self.optimizer.zero_grad(set_to_none=True)
         self.adapter.publish()
         self.adapter.update_average()
-        self.losses.add(step, [photo for batch in batches for photo in batch.photos], losses, norm)
+        self.losses.add(
+            step,
+            [photo for batch in batches for photo in batch.photos],
+            losses,
+            norm,
+            torch.cat(held) if held else None,
+        )
 
     def _backward(self, batch: MicroBatch, parts: int) -> Tensor:
         losses = self.family.loss(
@@ -160,6 +166,20 @@ class _Training:
         (losses.mean() / parts).backward()
         self.adapter.collect()
         return losses.detach()
+
+    def _hold_class(self, batch: MicroBatch, others: Conditioning, parts: int) -> Tensor:
+        """How far [B] the LoRA has moved what the captions without the trigger word make, pulled back to nothing.
+
+        Prior preservation (Ruiz et al. 2023, DreamBooth) with the untrained model's own prediction as its aim, so that
+        it needs no pictures of the class.
+        """
+        given = (self.transformer, batch.latents, batch.noise, batch.times, others, self.config.guidance)
+        with torch.no_grad(), self.adapter.taken_off():
+            before = self.family.prediction(*given)
+        moved = (self.family.prediction(*given) - before).square().flatten(1).mean(1)
+        (moved.mean() / parts).backward()
+        self.adapter.collect()
+        return moved.detach()
 
     def _resume(self, found: tuple[int, dict[str, Any]] | None) -> int:
         """Takes up a checkpoint, if there is one. Returns its step."""

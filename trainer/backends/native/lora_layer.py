@@ -12,7 +12,10 @@ from ...quantised import is_linear
 
 
 class LoraLinear(nn.Module):
-    """base(x) + scale · B·A·x. `down` (A) and `up` (B) are what the gradient comes to; the base is frozen."""
+    """base(x) + scale · B·A·x. `down` (A) and `up` (B) are what the gradient comes to; the base is frozen.
+
+    While `active` is false it is the base alone.
+    """
 
     def __init__(self, base: nn.Module, down: Tensor, up: Tensor, scale: float, dropout: float) -> None:
         super().__init__()
@@ -21,8 +24,12 @@ class LoraLinear(nn.Module):
         self.up = nn.Parameter(up)
         self.scale = scale
         self.dropout = dropout
+        self.active = True
 
     def forward(self, values: Tensor) -> Tensor:
+        if not self.active:
+            plain: Tensor = self.base(values)
+            return plain
         seen = functional.dropout(values, self.dropout, self.training) if self.dropout else values
         inner = functional.linear(seen, self.down)
         if self.scale != 1.0:

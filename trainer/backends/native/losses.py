@@ -17,6 +17,9 @@ from .optimizers import learning_rate as rate_of
 SMOOTHING = 0.98
 """Decay of the smoothed loss, corrected for its start: an average over about the last 50 steps."""
 
+_NONE = -1.0
+"""In the place of a mean square: it was not looked at in that step."""
+
 
 class Losses:
     """Collects without synchronising; `report` is the only place that waits for the device."""
@@ -29,6 +32,7 @@ class Losses:
         self._photos: list[list[str]] = []
         self._losses: list[Tensor] = []
         self._norms: list[Tensor] = []
+        self._held: list[Tensor] = []
         self._average = 0.0
         self._weight = 0.0
         self.last = math.nan
@@ -42,12 +46,16 @@ class Losses:
         """Goes on from a checkpoint."""
         self._average, self._weight, self.last = state["average"], state["weight"], state["last"]
 
-    def add(self, step: int, photos: list[str], losses: Tensor, norm: Tensor | None) -> None:
-        """Notes a step: this process's losses [B] and the gradient's norm, both left on the device."""
+    def add(
+        self, step: int, photos: list[str], losses: Tensor, norm: Tensor | None, held: Tensor | None = None
+    ) -> None:
+        """Notes a step: this process's losses [B], the gradient's norm, and how far the class was moved [B] where that
+        was looked at; all left on the device."""
         self._steps.append(step)
         self._photos.append(photos)
         self._losses.append(losses)
         self._norms.append(losses.new_full((), math.nan) if norm is None else norm.detach())
+        self._held.append(losses.new_full((), _NONE) if held is None else held.mean())
 
     def report(self) -> None:
         """Writes a loss event for each step noted since the last call.
@@ -58,17 +66,29 @@ class Losses:
             return
         losses = torch.stack(self._losses)
         means = self._accelerator.reduce(losses.mean(dim=1), reduction="mean")
-        rows = torch.stack([means.float(), torch.stack(self._norms).float()]).tolist()
+        held = self._accelerator.reduce(torch.stack(self._held), reduction="mean")
+        rows = torch.stack([means.float(), torch.stack(self._norms).float(), held.float()]).tolist()
         self._check(rows[0], losses)
-        for step, loss, norm in zip(self._steps, *rows, strict=True):
+        self._check_held(rows[2])
+        for step, loss, norm, moved in zip(self._steps, *rows, strict=True):
             self._average = SMOOTHING * self._average + (1 - SMOOTHING) * loss
             self._weight = SMOOTHING * self._weight + (1 - SMOOTHING)
             self.last = self._average / self._weight
             fields: dict[str, Any] = {"step": step, "loss": round(loss, 6), "smoothed": round(self.last, 6)}
             fields["learning_rate"] = rate_of(self._config, step)
             fields["grad_norm"] = round(norm, 6) if math.isfinite(norm) else None
+            if moved != _NONE:
+                fields["class_loss"] = round(moved, 6)
             self._reporter.emit("loss", **fields)
-        self._steps, self._photos, self._losses, self._norms = [], [], [], []
+        self._steps, self._photos, self._losses, self._norms, self._held = [], [], [], [], []
+
+    def _check_held(self, moved: list[float]) -> None:
+        bad = next((place for place, mean in enumerate(moved) if not math.isfinite(mean)), None)
+        if bad is not None:
+            raise IsengardError(
+                "LOSS_NOT_FINITE", f"The loss of step {self._steps[bad]} for the class is not a number.",
+                step=self._steps[bad], photos=[],
+            )  # fmt: skip
 
     def _check(self, means: list[float], losses: Tensor) -> None:
         bad = next((place for place, mean in enumerate(means) if not math.isfinite(mean)), None)

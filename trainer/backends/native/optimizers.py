@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -13,6 +14,7 @@ from ....errors import IsengardError
 from ...config import TrainingConfig
 
 _PACKAGES = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt"}
+_RATIO = "ratio"
 FINAL_SHARE = 0.1
 """Share of the peak learning rate that cosine and linear schedules end at."""
 
@@ -28,23 +30,39 @@ def check_optimizer(name: str) -> None:
         )
 
 
-def make_optimizer(config: TrainingConfig, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def make_optimizer(config: TrainingConfig, parameters: Mapping[str, torch.nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer of the config over fp32 parameters; AdamW is fused where torch has that for the device."""
     check_optimizer(config.optimizer)
-    parameters = list(parameters)
+    groups = _groups(config, parameters)
     common = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
     if config.optimizer == "adamw":
-        fused = parameters[0].device.type in ("cuda", "cpu", "mps")
-        return torch.optim.AdamW(parameters, **common, betas=(0.9, 0.99), fused=fused)
+        fused = next(iter(parameters.values())).device.type in ("cuda", "cpu", "mps")
+        return torch.optim.AdamW(groups, **common, betas=(0.9, 0.99), fused=fused)
     if config.optimizer == "adafactor":
-        return torch.optim.Adafactor(parameters, **common)
+        return torch.optim.Adafactor(groups, **common)
     module = importlib.import_module(_PACKAGES[config.optimizer])
     if config.optimizer == "prodigy":
-        made = module.Prodigy(parameters, **common, betas=(0.9, 0.99), use_bias_correction=True, safeguard_warmup=True)
+        made = module.Prodigy(groups, **common, betas=(0.9, 0.99), use_bias_correction=True, safeguard_warmup=True)
     else:
-        made = module.optim.AdamW8bit(parameters, **common, betas=(0.9, 0.99))
+        made = module.optim.AdamW8bit(groups, **common, betas=(0.9, 0.99))
     assert isinstance(made, torch.optim.Optimizer)
     return made
+
+
+def _groups(config: TrainingConfig, parameters: Mapping[str, torch.nn.Parameter]) -> list[dict[str, Any]]:
+    """One group; with a LoRA+ ratio A and B in groups of their own (Hayou et al. 2024, LoRA+)."""
+    if config.lora_plus_ratio == 1:
+        return [{"params": list(parameters.values())}]
+    first = [parameter for name, parameter in parameters.items() if ".lora_A." in name]
+    second = [parameter for name, parameter in parameters.items() if ".lora_A." not in name]
+    return [{"params": first}, {"params": second, _RATIO: config.lora_plus_ratio}]
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainingConfig, step: int) -> None:
+    """Gives every group its learning rate for step 1…config.steps."""
+    rate = learning_rate(config, step)
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get(_RATIO, 1.0)
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
