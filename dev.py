@@ -92,8 +92,9 @@ def _npm() -> list[str]:
 
 
 def _tests(args: list[str]) -> Check:
-    """All tests, two files at a time: most wait for processes, and a file's tests share what they start."""
-    side_by_side = ["-n", "2", "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
+    """All tests, two files at a time: a file's tests share what they start, and tests/conftest.py sets the order."""
+    found = importlib.util.find_spec("xdist")
+    side_by_side = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"] if found else []
     return Check("pytest", "pytest", ["-m", "", *side_by_side, f"--junit-xml={_REPORT}", *args])
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from .sentences import Said, from_dict
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,10 @@ KINDS: dict[str, Kind] = {
 
 
 class IsengardError(Exception):
-    """An error a person can meet: what happened, with which value, and what to do next."""
+    """An error a person can meet: what happened, with which value, and what to do next.
+
+    A page says both in another language by the code, and more exactly where they are sentences with codes (`Said`).
+    """
 
     def __init__(self, code: str, message: str, *, hint: str | None = None, **details: Any) -> None:
         kind = KINDS[code]
@@ -171,6 +177,16 @@ class IsengardError(Exception):
     def as_dict(self) -> dict[str, Any]:
         """The error as events, result files and HTTP bodies carry it."""
         body: dict[str, Any] = {"code": self.code, "message": self.message, "hint": self.hint}
+        said = {name: body[name].as_dict() for name in ("message", "hint") if isinstance(body[name], Said)}
+        if said:
+            body["said"] = said
         if self.details:
             body["details"] = self.details
         return body
+
+
+def error_from(body: Mapping[str, Any]) -> IsengardError:
+    """The error that `as_dict` told of, in another process or at another time. Raises KeyError for an unknown code."""
+    said = {name: from_dict(sentence) for name, sentence in (body.get("said") or {}).items()}
+    message, hint = said.get("message", str(body["message"])), said.get("hint", body.get("hint"))
+    return IsengardError(body["code"], message, hint=hint, **(body.get("details") or {}))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import IsengardError
+from .sentences import Said
 
 _T = TypeVar("_T")
 _TRIES = 20
@@ -99,7 +100,8 @@ def told_plainly(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise IsengardError("DISK_FULL", f"The disk is full; {path} was not written.") from problem
+            text = f"The disk is full; {path} was not written."
+            raise IsengardError("DISK_FULL", Said("disk.full", text, file=path.name)) from problem
         if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise IsengardError(
                 "FOLDER_NOT_WRITABLE", f"{path.parent} can't be written to: {problem.strerror}."

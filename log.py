@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
 import uuid
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 LEVELS = ("debug", "info", "warning", "error")
+_CONSOLE = "isengard.console"
+_TAIL = 1 << 20
+"""Bytes at the end of a log in which the last line must begin."""
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -46,7 +50,10 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def configure(level: str = "info", *, console: bool = True) -> None:
-    """Sends the pack's log lines to stderr, readable by people. Our loggers only: a host keeps its own."""
+    """Sends the pack's log lines to stderr, readable by people. Our loggers only: a host keeps its own.
+
+    May be called again, by each of several rooms that begin in one process: files that `write_to` opened stay.
+    """
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -57,21 +64,23 @@ def configure(level: str = "info", *, console: bool = True) -> None:
     shown = level.upper() if level in LEVELS else "INFO"
     ours.setLevel("DEBUG" if shown == "DEBUG" else "INFO")  # a job's own log tells the whole story, whatever is shown
     ours.propagate = False
-    for handler in list(ours.handlers):
-        ours.removeHandler(handler)
-        handler.close()
+    for known in [handler for handler in ours.handlers if handler.get_name() == _CONSOLE]:
+        ours.removeHandler(known)
+        known.close()
     if console:
         handler = logging.StreamHandler(sys.stderr)
+        handler.set_name(_CONSOLE)
         handler.setLevel(shown)
         handler.setFormatter(_formatter(_console()))
         ours.addHandler(handler)
 
 
 def write_to(path: Path) -> logging.Handler:
-    """Also writes JSON lines to a file; give the handler to `stop_writing` when its job is over."""
-    handler = logging.handlers.RotatingFileHandler(
-        path, maxBytes=20_000_000, backupCount=3, encoding="utf-8", delay=True
-    )
+    """Also writes JSON lines to a file; give the handler to `stop_writing` when its job is over.
+
+    A full disk costs lines, and is told once on stderr: what is logged never ends what is worked at.
+    """
+    handler = _LogFile(path, maxBytes=20_000_000, backupCount=3, encoding="utf-8", delay=True)
     handler.setFormatter(_formatter(structlog.processors.JSONRenderer(ensure_ascii=False)))
     logging.getLogger("isengard").addHandler(handler)
     return handler
@@ -81,6 +90,39 @@ def stop_writing(handler: logging.Handler) -> None:
     """Ends what `write_to` began."""
     logging.getLogger("isengard").removeHandler(handler)
     handler.close()
+
+
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """A file of whole lines: one that could not be written leaves neither a half behind nor waits to be tried again."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the library's name)
+        problem = sys.exc_info()[1]
+        if not isinstance(problem, OSError):
+            super().handleError(record)
+            return
+        stream, self.stream = self.stream, None  # opened again by the next line
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
+        with suppress(OSError):
+            _cut_half_line(self.baseFilename)
+        if not self._told and sys.stderr:
+            self._told = True
+            with suppress(OSError):
+                sys.stderr.write(f"{self.baseFilename} lacks lines from here on: {problem.strerror}\n")
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
+def _cut_half_line(path: str) -> None:
+    with Path(path).open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        start = file.seek(max(0, end - _TAIL))
+        file.truncate(start + file.read(min(end, _TAIL)).rfind(b"\n") + 1)
 
 
 def _console() -> Any:

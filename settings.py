@@ -52,15 +52,13 @@ def volume_root() -> Path:
 def lora_folder(root: Path | None = None) -> Path | None:
     """Where trained LoRAs go: ISENGARD_LORAS, else `loras` in the settings.json of the data folder `root`, else
     ComfyUI's own folder if it runs us. None: in the library. Raises SETTINGS_INVALID for a file that can't be read."""
-    if given := os.environ.get("ISENGARD_LORAS") or _from_file(root or volume_root(), "loras"):
+    if given := os.environ.get("ISENGARD_LORAS"):
         return Path(given).expanduser().absolute()
+    home = (root or volume_root()).absolute()
+    if given := _from_file(home, "loras"):
+        return home / Path(given).expanduser()  # not from wherever the program was started
     known = _folder_paths()
     return Path(known.get_folder_paths("loras")[0]) / "isengard" if known is not None else None
-
-
-def in_comfyui() -> bool:
-    """Whether this process is a ComfyUI."""
-    return _folder_paths() is not None
 
 
 def _folder_paths() -> Any:
@@ -72,8 +70,10 @@ def _folder_paths() -> Any:
 def _from_file(root: Path, name: str) -> str:
     file = root / "settings.json"
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return str(found.get(name) or "")
+        found = json.loads(file.read_text(encoding="utf-8")).get(name) or ""
+        if not isinstance(found, str):
+            raise ValueError(f"{name} must be a text, got {found!r:.60}")
+        return found
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, AttributeError) as problem:

@@ -33,7 +33,7 @@ load_package(ROOT)
 from isengard.bench.identity import Bench, Person, train  # noqa: E402
 
 USUAL = "usual"
-_COMMON: dict[str, Any] = {"steps": 300, "sample_every": 0, "save_every": 300, "warmup_steps": 15}
+_COMMON: dict[str, Any] = {"steps": 200, "sample_every": 0, "save_every": 200, "warmup_steps": 10}
 
 
 @dataclass(frozen=True)
@@ -47,22 +47,22 @@ class Variant:
 
 
 VARIANTS = (
-    Variant(USUAL, "logit-normal-shift, all linears, rank 16, batch 4", (5e-4, 1e-3, 2e-3)),
-    Variant("preservation", "class preservation 0.25", (1e-3, 2e-3), {"class_preservation": 0.25}),
-    Variant("timesteps", "uniform", (1e-3, 2e-3), {"timesteps": "uniform"}),
-    Variant("timesteps", "logit-normal", (1e-3, 2e-3), {"timesteps": "logit-normal"}),
-    Variant("lora+", "LoRA+ ratio 4", (5e-4, 1e-3), {"lora_plus_ratio": 4}),
-    Variant("lora+", "LoRA+ ratio 16", (2.5e-4, 5e-4), {"lora_plus_ratio": 16}),
-    Variant("rank", "rank 4", (1e-3, 2e-3), {"rank": 4}),
+    Variant(USUAL, "logit-normal-shift, all linears, rank 16, batch 4", (5e-4, 1e-3, 2e-3, 4e-3)),
+    Variant("timesteps", "uniform", (2e-3, 4e-3), {"timesteps": "uniform"}),
+    Variant("lora+", "LoRA+ ratio 16", (5e-4, 1e-3), {"lora_plus_ratio": 16}),
+    Variant("batch", "batch 8, 100 steps", (2e-3, 4e-3), {"batch_size": 8, "steps": 100, "save_every": 100}),
+    Variant("preservation", "class preservation 0.25", (2e-3,), {"class_preservation": 0.25}),
+    Variant("ema", "EMA 0.98", (2e-3, 4e-3), {"ema_decay": 0.98}),
+    Variant("timesteps", "logit-normal", (2e-3, 4e-3), {"timesteps": "logit-normal"}),
+    Variant("rank", "rank 4", (2e-3, 4e-3), {"rank": 4}),
+    Variant("blocks", "attention only", (2e-3, 4e-3), {"targets": "attention"}),
+    Variant("length", "twice as long", (2e-3,), {"steps": 400, "save_every": 400, "warmup_steps": 20}),
+    Variant("lora+", "LoRA+ ratio 4", (1e-3, 2e-3), {"lora_plus_ratio": 4}),
     Variant("rank", "rank 64", (1e-3, 2e-3), {"rank": 64}),
-    Variant("blocks", "attention only", (1e-3, 2e-3), {"targets": "attention"}),
     Variant("blocks", "likeness blocks only", (2e-3, 4e-3), {"targets": "likeness-blocks"}),
-    Variant("ema", "EMA 0.98", (1e-3, 2e-3), {"ema_decay": 0.98}),
-    Variant("batch", "batch 1, 1,200 steps", (2.5e-4, 5e-4),
-            {"batch_size": 1, "steps": 1200, "save_every": 1200, "warmup_steps": 60}),
-    Variant("batch", "batch 8, 150 steps", (1e-3, 2e-3), {"batch_size": 8, "steps": 150, "save_every": 150}),
-    Variant("preservation", "class preservation 1", (1e-3, 2e-3), {"class_preservation": 1.0}),
-    Variant("length", "twice as long", (1e-3,), {"steps": 600, "save_every": 600, "warmup_steps": 20}),
+    Variant("batch", "batch 1, 800 steps", (5e-4, 1e-3),
+            {"batch_size": 1, "steps": 800, "save_every": 800, "warmup_steps": 40}),
+    Variant("preservation", "class preservation 1", (2e-3, 4e-3), {"class_preservation": 1.0}),
 )  # fmt: skip
 
 

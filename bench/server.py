@@ -1,11 +1,14 @@
 """How the server holds under load: lists of 10,000 photos and 200 listeners while a training runs, and a large upload.
 
-    python bench/server.py [--photos 10000] [--clients 50] [--listeners 200] [--seconds 30] [--gigabytes 2]
+    python bench/server.py [--photos 10000] [--clients 50] [--listeners 200] [--seconds 30] [--gigabytes 2] [--explain]
 
 The server is `python . serve` in a process of its own, on a library in a temporary folder. Each client asks for a page
 of 100 photos once a second (steady), then without a pause (flat out: the time is then that of 50 requests in a queue).
 The uploaded photos are small pictures in large files, so that the figure is about the server, not about decoding.
-Clients, listeners and server are processes of their own on one machine, beside the trainer's.
+Clients, listeners and server are processes of their own on one machine, beside the trainer's. So a client's time is
+told as the client sees it and, beside it, the server's part: from the request read to the answer written, how late its
+event loop was, and how long processes waited for one of the cores. --explain also says where the loop was when it was
+late; that itself takes time.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ import psutil  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from isengard.bench.library import fill  # noqa: E402
+from isengard.bench.phases import Late, Phase, share  # noqa: E402
+from isengard.bench.streams import Listeners  # noqa: E402
 from isengard.library import characters  # noqa: E402
 from isengard.library.store import Library  # noqa: E402
 from isengard.trainer.mini import CHARACTER_DIR  # noqa: E402
@@ -51,41 +56,48 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--listeners", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--gigabytes", type=float, default=2)
+    parser.add_argument("--explain", action="store_true")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--listen", metavar="ADDRESS", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    if options.listen:
-        print(json.dumps(asyncio.run(_listen(options.listen, options.listeners))))
-        return 0
     with tempfile.TemporaryDirectory(prefix="isengard-bench-") as folder:
         figures = asyncio.run(_measure(Path(folder), options))
     for name, value in figures.items():
-        print(f"{name:52} {value:10.2f}")
+        print(f"{name:64} {value:10.2f}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
 async def _measure(folder: Path, options: argparse.Namespace) -> dict[str, float]:
-    root = folder / "library"
+    root, probed = folder / "library", folder / "probed.json"
     _make_library(root, options.photos)
-    process, address = await asyncio.to_thread(_start, root)
+    process, address = await asyncio.to_thread(_start, root, probed, options.explain)
     figures: dict[str, float] = {"photos": options.photos}
+    phases: list[Phase] = []
     try:
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(address, connector=connector) as session:
             await _get(session, "/isengard/images?limit=1")
-            listeners = await Listeners.start(session, address, options.listeners)
+
+            async def follow(count: int) -> None:
+                await _until(session, "/isengard/system", lambda found: found["listeners"] >= count)
+
+            listeners = await Listeners.start(address, options.listeners, follow)
             job = await _train(session)
-            server = psutil.Process(process.pid)
-            figures |= await _lists(session, server, options, "steady", 1.0)
-            figures |= await _lists(session, server, options, "flat out", 0.0)
+            pids = {"server": process.pid, "clients": os.getpid(), "listeners": listeners.pid}
+            for name, pause in (("steady", 1.0), ("flat out", 0.0)):
+                with Phase(name, pids) as phase:
+                    phases.append(phase)
+                    await _lists(session, options, phase, job, pause)
             figures |= await listeners.stop()
             await session.post(f"/isengard/training/{job}/cancel")
             figures |= await _upload(session, process, folder, options.gigabytes)
     finally:
         process.terminate()
         process.wait(120)
+    found = json.loads(probed.read_text(encoding="utf-8"))
+    for phase in phases:
+        figures |= phase.figures(found)
     return figures
 
 
@@ -100,9 +112,10 @@ def _make_library(root: Path, photos: int) -> None:
     library.close()
 
 
-def _start(root: Path) -> tuple[subprocess.Popen[str], str]:
+def _start(root: Path, probed: Path, explain: bool) -> tuple[subprocess.Popen[str], str]:
+    program = [str(PACK / "bench" / "probed.py"), str(probed), str(int(explain))]
     process = subprocess.Popen(
-        [sys.executable, str(PACK), "serve", "--root", str(root), "--port", "0", "--log-level", "warning"],
+        [sys.executable, *program, "--root", str(root), "--port", "0", "--log-level", "warning"],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -134,11 +147,13 @@ async def _until(session: aiohttp.ClientSession, path: str, seen: Callable[[Any]
 
 
 async def _lists(
-    session: aiohttp.ClientSession, server: psutil.Process, options: argparse.Namespace, name: str, pause: float
-) -> dict[str, float]:
-    """Latencies of pages, and how late the server's loop was."""
+    session: aiohttp.ClientSession, options: argparse.Namespace, phase: Phase, job: str, pause: float
+) -> None:
+    """What clients see, and how far the training got meanwhile."""
     spent: list[float] = []
-    before = sum(server.cpu_times()[:2])
+    late = Late()
+    watching = asyncio.ensure_future(late.watch())
+    step = await _steps(session, job)
     end = time.monotonic() + options.seconds
 
     async def client(number: int) -> None:
@@ -152,63 +167,22 @@ async def _lists(
             await asyncio.sleep(max(0.0, pause - spent[-1]))
 
     await asyncio.gather(*(client(number) for number in range(options.clients)))
-    spent.sort()
-    system = await _get(session, "/isengard/system")
-    return {
-        f"{name}: pages a second": len(spent) / options.seconds,
-        f"{name}: median, ms": spent[len(spent) // 2] * 1000,
-        f"{name}: p99, ms": spent[int(len(spent) * 0.99)] * 1000,
-        f"{name}: server's CPU for all it does, ms a page": (sum(server.cpu_times()[:2]) - before) / len(spent) * 1000,
-        f"{name}: loop late at worst, ms": system["loop_lag"] * 1000,
+    watching.cancel()
+    phase.pages = len(spent)
+    system, steps = await _get(session, "/isengard/system"), await _steps(session, job) - step
+    phase.seen = {
+        "pages a second": len(spent) / options.seconds,
+        "median, ms": share(spent, 0.5) * 1000,
+        "p99, ms": share(spent, 0.99) * 1000,
+        "worst, ms": max(spent) * 1000,
+        "clients' own loop late, p99, ms": share([seconds for _, seconds in late.found], 0.99) * 1000,
+        "loop late at worst in a minute, as the server says, ms": system["loop_lag"] * 1000,
+        "steps of the training a second": steps / options.seconds,
     }
 
 
-class Listeners:
-    """Pages that are open, in a process of their own: what they do is no part of what a client waits for."""
-
-    def __init__(self, process: asyncio.subprocess.Process, count: int) -> None:
-        self._process, self._count = process, count
-        self._started = time.monotonic()
-
-    @classmethod
-    async def start(cls, session: aiohttp.ClientSession, address: str, count: int) -> Listeners:
-        """Opens all streams."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, __file__, "--listen", address, "--listeners", str(count),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        await _until(session, "/isengard/system", lambda found: found["listeners"] >= count)
-        return cls(process, count)
-
-    async def stop(self) -> dict[str, float]:
-        """Closes them. How much each heard."""
-        seconds = time.monotonic() - self._started
-        said, _ = await self._process.communicate(b"")
-        heard = json.loads(said)
-        return {
-            "listeners": self._count,
-            "events heard by each, a second": min(heard) / seconds,
-            "heard by the best minus by the worst": max(heard) - min(heard),
-        }
-
-
-async def _listen(address: str, count: int) -> list[int]:
-    """Listens `count` times until standard input ends. How many events each heard."""
-    heard = [0] * count
-
-    async def listen(number: int) -> None:
-        async with session.get("/isengard/events") as answer:
-            async for line in answer.content:
-                heard[number] += line.startswith(b"event:")
-
-    timeout = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(address, connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
-        tasks = [asyncio.create_task(listen(number)) for number in range(count)]
-        await asyncio.to_thread(sys.stdin.read)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return heard
+async def _steps(session: aiohttp.ClientSession, job: str) -> int:
+    return int((await _get(session, f"/isengard/training/{job}/loss?points=3"))["seen"])
 
 
 async def _upload(

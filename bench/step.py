@@ -200,13 +200,17 @@ def _bare(path: Path) -> dict[str, float]:
 
 def _peak() -> int:
     """Peak memory in bytes: of the GPU if there is one, else of the process."""
-    import resource
-
     import torch
 
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _moment(event: dict[str, Any]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import gc
 import ipaddress
 import secrets
 import signal
@@ -113,6 +114,8 @@ async def _listen(runner: web.AppRunner, options: argparse.Namespace, token: str
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         with suppress(NotImplementedError, AttributeError):
             asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop.set)
+    gc.collect()
+    gc.freeze()  # modules and routes stay for good: looking through them again and again would hold up the loop
     address = _address(runner, options.host)
     print(f"Isengard is at {address}" + (f"?token={token}" if token else ""), flush=True)
     if options.open:

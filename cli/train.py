@@ -16,7 +16,6 @@ from ..trainer.backends import load_backend
 from ..trainer.job import ExitCode, JobFolder, TrainingConfig
 from ..trainer.plan import change_config, make_job, train_again
 from ..trainer.presets import PRESETS, preset_config
-from ..trainer.process import step_back
 from .console import Progress
 from .likeness import measure_and_tell
 
@@ -130,8 +129,6 @@ def _base_files(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _run(job: JobFolder, options: argparse.Namespace) -> int:
-    if options.lifeline:  # somebody's page is open beside it
-        step_back()
     if options.processes != 1 and settings.world_size() == 1 and not options.prepare:
         return _launch(job, options)
     from ..trainer.run import run_job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,10 @@ from .interface import LAST, Event
 from .request import GenerationRequest, request_from_dict
 
 FORMAT = 1
-_FIELDS = ("id", "created", "beside_training", "correlation_id", "attempt", "state", "pictures", "error")
+_FIELDS = ("created", "beside_training", "correlation_id", "attempt", "state", "pictures", "error")
+_STATES = ("queued", "running", *LAST)
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,59}")
+"""It names a folder that is removed, so it must not lead anywhere: a library may come from a stranger."""
 _LATEST_ONLY = ("progress", "preview", "loading", "queued")
 
 
@@ -46,17 +50,22 @@ class Generation:
 
     @classmethod
     def read(cls, path: Path) -> Generation:
-        """From its file. Raises LIBRARY_NEWER, and LIBRARY_CORRUPT, GENERATION_INVALID, KeyError or TypeError for one
+        """From its file, whose name is its id. Raises LIBRARY_NEWER, and LIBRARY_CORRUPT or GENERATION_INVALID for one
         that is damaged."""
         values = read_json(path, "LIBRARY_CORRUPT")
-        if values.get("format", FORMAT) > FORMAT:
-            raise IsengardError("LIBRARY_NEWER", f"{path.name} was written by a newer version of Isengard.")
-        request = request_from_dict(values["request"])
-        return cls(request=request, **{name: values[name] for name in _FIELDS})
+        try:
+            if values.get("format", FORMAT) > FORMAT:
+                raise IsengardError("LIBRARY_NEWER", f"{path.name} was written by a newer version of Isengard.")
+            kept = {name: values[name] for name in _FIELDS}
+            if not (_ID.fullmatch(path.stem) and _fits(**kept)):
+                raise ValueError("a value is not one of ours")
+            return cls(id=path.stem, request=request_from_dict(values["request"]), **kept)
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+            raise IsengardError("LIBRARY_CORRUPT", f"{path.name} is no generation: {problem!r}.") from problem
 
     def as_dict(self) -> dict[str, Any]:
         """For the file."""
-        values = {name: getattr(self, name) for name in _FIELDS}
+        values = {name: getattr(self, name) for name in ("id", *_FIELDS)}
         return {"format": FORMAT, **values, "request": self.request.as_dict()}
 
     @property
@@ -96,8 +105,22 @@ class Generation:
             for number, event in [entry for entry in self.events if entry[0] > after]:
                 after = number
                 yield number, event
-            if any(event["type"] in LAST for _, event in self.events):
-                return
+            if any(event["type"] in LAST and number <= after for number, event in self.events):
+                return  # the last one was given, not only told meanwhile
             async with self._news:
                 while self._count <= after:
                     await self._news.wait()
+
+
+def _fits(
+    *, created: Any, beside_training: Any, correlation_id: Any, attempt: Any, state: Any, pictures: Any, error: Any
+) -> bool:
+    """Whether values out of a file have the types that all else relies on."""
+    texts = [created, correlation_id, *pictures, *(error[name] for name in ("code", "message", "hint") if error)]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(pictures, list)
+        and isinstance(beside_training, bool)
+        and isinstance(attempt, int)
+        and state in _STATES
+    )

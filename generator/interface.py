@@ -2,7 +2,7 @@
 
 | event | its values | meaning |
 |---|---|---|
-| queued | position, reason | waits; 0 is next; the reason in words if it is not only the order |
+| queued | position, reason, said | waits; 0 is next; the reason in words if it is not only the order, and its code |
 | loading | message | the model or a LoRA is being loaded |
 | progress | picture, step, steps, count | a step of picture 0…count-1 is done |
 | preview | picture, step, image | a small JPEG of how it looks by now, in base64 |
@@ -10,7 +10,7 @@
 | warning | message | something a person should know |
 | done | seconds, pictures | all are made |
 | cancelled | pictures | stopped by request; what was made by then stays |
-| failed | code, message, hint | |
+| failed | code, message, hint, said | |
 
 A generator yields loading, progress, preview, picture and warning, and queued if it has a queue of its own. The last
 three come from our queue, and queued too as long as a request waits there.
@@ -26,6 +26,7 @@ from typing import Any, Protocol
 
 from .. import settings
 from ..errors import IsengardError
+from ..sentences import several
 from .request import TOGGLES, GenerationRequest
 
 Event = dict[str, Any]
@@ -84,8 +85,6 @@ class Generator(Protocol):
     """Turns requests into pictures."""
 
     name: str
-    title: str
-    """For people."""
     own_queue: bool
     """Whether it puts requests into a queue of its own: they are handed over at once, and followed beside each other.
     Else it is given one at a time."""
@@ -140,7 +139,7 @@ def check_toggles(request: GenerationRequest, readiness: dict[str, Readiness]) -
     names = ("pictures", *(name for name in TOGGLES if getattr(request, name) is not None))
     missing = [readiness[name].reason for name in names if not readiness[name].ready]
     if missing:
-        raise IsengardError("FEATURE_NOT_READY", " ".join(missing), problems=missing)
+        raise IsengardError("FEATURE_NOT_READY", several(missing), problems=missing)
 
 
 def filled_in(values: dict[str, Any], **defaults: Any) -> dict[str, Any]:

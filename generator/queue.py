@@ -17,6 +17,7 @@ from typing import Any
 
 from .. import log
 from ..errors import IsengardError
+from ..sentences import as_said
 from . import PREFERRED, load_generator
 from .generation import Generation
 from .interface import Base, Busy, Event, Generator, Readiness
@@ -60,10 +61,10 @@ class GenerationQueue:
 
     async def stop(self) -> None:
         """Ends what runs; it is taken up again by the next start. Returns when no process is left."""
-        for task in [*self._tasks, *self._runs.values()]:
+        tasks = [*self._tasks, *self._runs.values()]
+        for task in tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks = []
         for generator in self._generators.values():
             await generator.close()
@@ -139,6 +140,9 @@ class GenerationQueue:
         """For something that needs the device: begins nothing new, unless it was asked to run beside, waits for what is
         running, and gives back the memory of loaded models. `reason` is told to those who wait. Until `go_on`."""
         self._held = reason
+        begun = [self._runs[one.id] for one in self.running if self.generator(one.request.generator).shares_device()]
+        if begun:
+            await asyncio.wait(begun)
         await self._rest()
 
     def go_on(self) -> None:
@@ -162,13 +166,24 @@ class GenerationQueue:
     async def _work(self) -> None:
         while True:
             self._wake.clear()
-            if waiting := self._waiting():
-                busy = self._held or self._busy.reason()
-                for generation in waiting:
-                    self._begin(generation, busy)
-                await self._tell_order()
+            try:
+                await self._begin_what_can()
+            except Exception:  # noqa: BLE001 (a disk that is away for a moment must not end the queue)
+                _LOG.exception("the queue could not be looked at")
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _BUSY_POLL if self._waiting() else None)
+
+    async def _begin_what_can(self) -> None:
+        if self._waiting():
+            busy = await self._reason()
+            for generation in self._waiting():
+                self._begin(generation, busy)
+            await self._tell_order()
+
+    async def _reason(self) -> str:
+        """What uses the device; empty if it is free. Looking for that touches the disk."""
+        busy = await asyncio.to_thread(self._busy.reason)
+        return self._held or busy
 
     def _begin(self, generation: Generation, busy: str) -> None:
         """Begins it if nothing stands in its way; else notes what does."""
@@ -184,13 +199,19 @@ class GenerationQueue:
         """Lets go of loaded models that nobody uses as soon as something else needs the device."""
         while True:
             await asyncio.sleep(2 * _BUSY_POLL)
-            if self._generators and not self._device_is_used() and self._busy.reason():
-                await self._rest()
+            try:
+                if self._generators and not self._device_is_used() and await self._reason():
+                    await self._rest()
+            except Exception:  # noqa: BLE001 (as above)
+                _LOG.exception("nobody could be asked to rest")
 
     async def _rest(self) -> None:
         for generator in list(self._generators.values()):
             if generator.shares_device():
-                await generator.rest()
+                try:
+                    await generator.rest()
+                except IsengardError as problem:  # a ComfyUI that is gone holds no memory
+                    _LOG.warning("a generator could not rest", generator=generator.name, code=problem.code)
 
     async def _run(self, generation: Generation) -> None:
         started = time.monotonic()
@@ -210,7 +231,7 @@ class GenerationQueue:
         except asyncio.CancelledError:  # the host ends in order: nothing is wrong with this request
             if not generation.over:
                 _change(generation, "queued")
-                self._records.write(generation)
+                self._records.try_to_write(generation)
             raise
         except Exception as problem:  # noqa: BLE001 (one request must not end the queue)
             _LOG.exception("unforeseen failure")
@@ -247,8 +268,7 @@ class GenerationQueue:
 
     async def _end(self, generation: Generation, state: str, **values: Any) -> None:
         generation.state, generation.reason = state, ""
-        with suppress(IsengardError):  # a full disk must not keep the client from hearing of the end
-            await self._save(generation)
+        await asyncio.to_thread(self._records.try_to_write, generation)  # the client must hear of the end in any case
         await self._tell(generation, {"type": state, **values})
         await self._forget_old()
 
@@ -259,7 +279,8 @@ class GenerationQueue:
 
     async def _tell_order(self) -> None:
         for position, generation in enumerate(self._waiting()):
-            event = {"type": "queued", "position": position, "reason": generation.reason}
+            reason = generation.reason
+            event = {"type": "queued", "position": position, "reason": reason, "said": as_said(reason)}
             if not generation.knows(event):
                 await self._tell(generation, event)
 

@@ -31,6 +31,13 @@ class Records:
             _make_folder(self.folder)
             write_json(self.folder / f"{generation.id}.json", generation.as_dict())
 
+    def try_to_write(self, generation: Generation) -> None:
+        """`write` where a full disk must not keep anything from going on: what is not kept is logged."""
+        try:
+            self.write(generation)
+        except (IsengardError, OSError) as problem:
+            _LOG.warning("a generation was not kept", generation=generation.id, problem=str(problem))
+
     def forget(self, generation: Generation) -> None:
         """Removes its file; its pictures are in the gallery."""
         with suppress(OSError):
@@ -51,7 +58,7 @@ class Records:
         for path in sorted(self.folder.glob("*.json")):
             try:
                 generation = Generation.read(path)
-            except (IsengardError, KeyError, TypeError) as problem:
+            except (IsengardError, OSError) as problem:
                 _LOG.warning("a generation was passed over", file=path.name, problem=str(problem))
                 continue
             self.clear_scratch(generation)
@@ -68,7 +75,7 @@ class Records:
             message = "The program ended while these pictures were being made, more than once."
             generation.state = "failed"
             generation.error = IsengardError("GENERATOR_DIED", message).as_dict()
-        self.write(generation)
+        self.try_to_write(generation)
 
 
 def _make_folder(folder: Path) -> None:

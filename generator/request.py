@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..errors import IsengardError
-from ..media.captions import place_trigger
+from ..media.captions import PLACEHOLDER, place_trigger
 from ..trainer.job import BaseFiles
 from . import NAMES
 from .aspects import ASPECTS, LARGEST, SIZES, UNITS, size_of
@@ -28,7 +28,6 @@ LAST_SEED = 2**53 - 1
 """Every number up to here is exact in JSON's readers."""
 TOGGLES = ("controlnet", "image_prompt", "face_detailer", "upscale")
 _MOST_LORAS = 8
-_PLACEHOLDER = re.compile(r"\{trigger\}|\[trigger\]", re.IGNORECASE)
 T = TypeVar("T")
 
 
@@ -266,7 +265,7 @@ def _between(request: GenerationRequest) -> Iterator[str]:
     triggers = [lora.trigger_word for lora in request.loras if lora.trigger_word]
     if not request.prompt.strip() and not triggers:
         yield "prompt must not be empty where no character is chosen."
-    if _PLACEHOLDER.search(request.prompt) and not triggers:
+    if PLACEHOLDER.search(request.prompt) and not triggers:
         yield "prompt has {trigger} in it, and no character is chosen that it could stand for."
     if len(request.loras) > _MOST_LORAS:
         yield f"loras must be at most {_MOST_LORAS}, got {len(request.loras)}."

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import IsengardError
 from ..files import replace as put_in_place
 from ..files import sync, told_plainly, write_json
+from ..sentences import Said
 from . import loras, names, triggers
 from .characters import Character, get, trigger_words
 from .folders import CharacterFolder
@@ -92,11 +93,12 @@ def trigger_warning(library: Library, character: Character) -> str:
     )
     if not owner:
         return ""
-    return (
-        f"The trigger word {character.trigger_word} belongs to {owner} already. It was kept, because captions and LoRAs"
-        f" were made with it; before you train {character.name} again, choose another one,"
-        f" {triggers.propose(taken, character.name)} for example."
+    word, free = character.trigger_word, triggers.propose(taken, character.name)
+    text = (
+        f"The trigger word {word} belongs to {owner} already. It was kept, because captions and LoRAs were made with"
+        f" it; before you train {character.name} again, choose another one, {free} for example."
     )
+    return Said("import.trigger_taken", text, word=word, owner=owner, name=character.name, free=free)
 
 
 def _place(

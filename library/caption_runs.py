@@ -15,6 +15,7 @@ from typing import Any
 from .. import log
 from ..errors import IsengardError
 from ..files import read_json, told_plainly, write_json
+from ..sentences import Said
 from . import names
 from .captioning import CaptionChange
 from .characters import now
@@ -92,8 +93,12 @@ def load_all(library: Library) -> list[CaptionRun]:
             _LOG.warning("a run of a captioner was passed over", file=path.name, problem=str(problem))
     for run in found:
         if not run.over:
-            run.state, run.reason = "interrupted", "the server ended meanwhile"
-            save(library, run)
+            run.state = "interrupted"
+            run.reason = Said("ended.server_ended", "the server ended meanwhile")
+            try:
+                save(library, run)
+            except (IsengardError, OSError) as problem:  # a full disk must not keep a server from starting
+                _LOG.warning("a run of a captioner was not saved", run=run.id, problem=str(problem))
     return found
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import settings
+from ..priority import step_back
 
 _TAIL_BYTES = 4000
 _DYING_SECONDS = 5.0
@@ -42,6 +43,7 @@ class Child:
             env=settings.child_environment(),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
+        step_back(self._process.pid)
         self._reader = threading.Thread(target=self._read, daemon=True, name=f"lines of {program.stem}")
         self._reader.start()
 

@@ -22,6 +22,7 @@ from ..files import sync, told_plainly
 from ..media.captions import place_trigger, read_caption
 from ..media.pictures import SUFFIXES, listed
 from ..media.pixels import MAX_BYTES
+from ..sentences import Said
 from . import characters, names, photos, scratch, triggers
 from .archives import Archive, Entry
 from .arrivals import Imported, Progress, settle
@@ -101,7 +102,8 @@ def import_archive(library: Library, archive: Archive, *, name: str, progress: P
             if text:
                 path.with_suffix(".txt").write_bytes(archive.read(text, _CAPTION_BYTES))
             sources.append(Source(path=path, title=entry.parts[-1]))
-        warnings = [f"Left out: {listed(left_out)}."] if left_out else []
+        names_out = listed(left_out)
+        warnings: list[str] = [Said("import.left_out", f"Left out: {names_out}.", files=names_out)] if left_out else []
         given = next((match for file in pictures if (match := _kohya(file))), None)
         return _made(library, desk, name, given, sources, warnings, progress)
 
@@ -136,14 +138,17 @@ def _made(
     name = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())[:300] or "Character"
     character = _create(library, inner, name, given)
     count = 0
-    problems = []
+    problems: list[str] = []
     for done, added in enumerate(photos.add(inner, character.id, sources), 1):
         count += bool(added.file)
         if added.error:
             problems.append(added.error.message)
         elif added.twin:
-            problems.append(f"{added.title} has the same bytes as {added.twin}.")
-        problems += [f"{added.title}: {added.note}"] if added.note else []
+            text = f"{added.title} has the same bytes as {added.twin}."
+            problems.append(Said("import.same", text, photo=added.title, other=added.twin))
+        if added.note:
+            text = f"{added.title}: {added.note}"
+            problems.append(Said("photos.note", text, photo=added.title, note=added.note))
         if progress:
             progress(done, len(sources))
     if not count:

@@ -18,6 +18,7 @@ from ..files import replace as put_in_place
 from ..files import told_plainly, write_json
 from ..media.captions import read_caption
 from ..media.pictures import SUFFIXES, listed, picture_format
+from ..sentences import Said
 from . import archives, gallery, names, scratch
 from .admission import check_weights, most_bytes, tidied
 from .archives import Archive, Entry, unreadable, unsafe
@@ -117,7 +118,9 @@ class _Incoming:
             raise unreadable(self._archive.path, f"{listed(missing or ['character.json'])} is missing from it")
         if more := sorted(set(self._entries) - set(files) - {MANIFEST}):
             shown = [names.shown(name) for name in more]
-            self._warnings.append(f"Left out, because the archive's list doesn't name it: {listed(shown)}.")
+            files_out = listed(shown)
+            text = f"Left out, because the archive's list doesn't name it: {files_out}."
+            self._warnings.append(Said("import.not_named", text, files=files_out))
         return files
 
     def _unpack(self, name: str, facts: Any) -> None:
@@ -167,7 +170,9 @@ class _Incoming:
         for name in originals:
             (self._folder.originals / name).unlink()
         if originals:
-            self._warnings.append(f"Left out, because no photo was made of it: {listed(sorted(originals))}.")
+            names_out = listed(sorted(originals))
+            text = f"Left out, because no photo was made of it: {names_out}."
+            self._warnings.append(Said("import.no_photo", text, files=names_out))
         return records
 
     def _check_captions(self) -> None:
@@ -177,7 +182,8 @@ class _Incoming:
                     read_caption(path)
                 except IsengardError as problem:
                     path.unlink()
-                    self._warnings.append(f"A caption is left out: {problem.message}")
+                    text = f"A caption is left out: {problem.message}"
+                    self._warnings.append(Said("import.caption", text, file=path.name))
 
     def _look_at_photos(self, records: Mapping[str, Record], progress: Progress | None) -> int:
         """Has every photo decoded and measured, several at a time. Returns how many are good."""
@@ -227,21 +233,23 @@ class _Incoming:
                 raise
             for part in (path, path.with_suffix(".txt"), given):
                 part.unlink(missing_ok=True)
-            return f"A photo is left out: {problem.message}"
+            return Said("import.photo", f"A photo is left out: {problem.message}", why=problem.message)
         write_json(folder.record(path.name), record.as_dict())
         return ""
 
     def _loras(self, files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Lora, Path]]:
         for path in sorted((self._loose / "loras").glob("*.safetensors")):
             if not path.with_name(f"{path.stem}.json").is_file():
-                self._warnings.append(f"The LoRA {names.shown(path.stem)} is left out: nothing is noted of it.")
+                name = names.shown(path.stem)
+                text = f"The LoRA {name} is left out: nothing is noted of it."
+                self._warnings.append(Said("import.lora", text, name=name))
         for path in sorted((self._loose / "loras").glob("*.json")):
             lora_id = path.name.removesuffix(".json")
             weights = path.with_name(f"{lora_id}.safetensors")
             if not weights.is_file():
-                self._warnings.append(
-                    f"The LoRA {names.shown(lora_id)} is left out: its weights are not in the archive."
-                )
+                name = names.shown(lora_id)
+                text = f"The LoRA {name} is left out: its weights are not in the archive."
+                self._warnings.append(Said("import.lora", text, name=name))
                 continue
             found = self._json(path.read_bytes(), path.name)
             try:

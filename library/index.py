@@ -30,7 +30,7 @@ from .report.findings import TRAINING_SIZE, Finding, photo_findings, set_finding
 from .report.measures import Measures
 from .store import Library
 
-VERSION = 3
+VERSION = 4
 """Of the tables; another one is thrown away."""
 _RECENT_NS = 2_000_000_000
 """A folder that changed so shortly before it was looked at may change again within one tick of its clock."""
@@ -58,18 +58,21 @@ def connected(library: Library) -> Iterator[sqlite3.Connection]:
     Raises LIBRARY_BUSY, and IndexDamagedError for damage that shows in the block.
     """
     path = _file(library)
-    connection = _open(path)
+    connection = library.connections.take(path) or _open(path)
     try:
         with connection:
             yield connection
     except sqlite3.DatabaseError as problem:
+        connection.close()
         if isinstance(problem, sqlite3.OperationalError) and "malformed" not in str(problem):
             raise IsengardError("LIBRARY_BUSY", f"The index {path} can't be used: {problem}.") from problem
-        connection.close()
+        library.connections.close()
         _throw_away(path)
         raise IndexDamagedError(path) from problem
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    library.connections.keep(path, connection)
 
 
 def stamp(library: Library) -> tuple[int, ...]:
@@ -136,7 +139,7 @@ def measures_of(row: Mapping[str, Any]) -> Measures | None:
 
 def _open(path: Path) -> sqlite3.Connection:
     for attempt in (1, 2):
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = OFF")  # can be made again

@@ -11,6 +11,8 @@ from ..errors import IsengardError
 from ..files import read_json
 from ..media.captions import read_caption
 from ..media.pictures import SUFFIXES
+from ..media.pixels import known_note
+from ..sentences import Said, as_said, several
 from . import names
 from .folders import CharacterFolder
 from .photo_files import stamps_of
@@ -57,13 +59,14 @@ def on_disk(folder: CharacterFolder, judged_by: str) -> dict[str, Found]:
 
 def read_row(folder: CharacterFolder, file: str, found: Found, trigger: str) -> tuple[Any, ...]:
     """Everything about a photo but its findings, which the set as a whole decides."""
-    notes = []
+    notes: list[str] = []
     caption = ""
     try:
         caption = read_caption(found.path)
     except IsengardError as problem:
-        notes.append(problem.message)
+        notes.append(Said("photo.caption_unreadable", problem.message))
     record, state = _record(folder, file, found, notes)
+    notes += [known_note(record.note)] if record and record.note else []
     measures = _measures(folder, file, record) if record and state == "ok" else None
     source = (record.source if record else None) or {}
     title = record.title if record else file
@@ -87,7 +90,7 @@ def read_row(folder: CharacterFolder, file: str, found: Found, trigger: str) -> 
         "[]",
         json.dumps(measures.as_dict()) if measures else "",
         json.dumps(record.as_dict()) if record else "",
-        " ".join([*notes, *([record.note] if record and record.note else [])]),
+        json.dumps(as_said(several(notes) if notes else "")),
     )
 
 
@@ -96,7 +99,7 @@ def _record(folder: CharacterFolder, file: str, found: Found, notes: list[str]) 
     try:
         record = read_record(folder, file)
     except IsengardError as problem:
-        notes.append(problem.message)
+        notes.append(Said("photo.record_damaged", problem.message))
         return None, "damaged"
     if record is None:
         return None, "new"

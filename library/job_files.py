@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import IsengardError
 from ..files import read_json
+from ..sentences import as_said
 from ..trainer.job import JobFolder, TrainingConfig, job_identity
 from .plans import Plan
 
@@ -76,12 +77,13 @@ def describe(plan: Plan) -> dict[str, Any]:
         "on_gpu": plan.on_gpu,
         "disk_needed": outlook.disk_needed,
         "disk_free": outlook.disk_free,
-        "warnings": list(outlook.warnings),
+        "warnings": [as_said(warning) for warning in outlook.warnings],
         "obstacles": [told(problem) for problem in plan.obstacles],
         "cautions": [told(problem) for problem in plan.cautions],
     }
 
 
-def told(problem: IsengardError) -> dict[str, str]:
+def told(problem: IsengardError) -> dict[str, Any]:
     """An obstacle as JSON."""
-    return {"code": problem.code, "message": problem.message, "hint": problem.hint}
+    body = problem.as_dict()
+    return {name: body.get(name) for name in ("code", "message", "hint", "said")}

@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import log
 from ..errors import IsengardError
+from ..sentences import Said, from_json, to_json
 from ..trainer.job import ACTIVE, RESUMABLE, JobFolder, JobState, TrainingConfig
 from ..trainer.plan import change_config, check_base, make_job, train_again
 from . import finished, loras, names, trash
@@ -60,6 +61,8 @@ class Jobs:
         self._library = library
         self._read: dict[str, tuple[tuple[int, ...], Job]] = {}
         self._turn = threading.Lock()
+        self._unmarked: set[str] = set()
+        """Jobs of which it was logged that they could not be marked."""
 
     def path(self, job_id: str) -> Path:
         """Where a job of that id is, if there is one. Raises NAME_INVALID."""
@@ -96,7 +99,7 @@ class Jobs:
             photos=origin.get("photos") or len(folder.dataset()),
             character=str(origin.get("character", "")),
             lora=lora,
-            warnings=tuple(origin.get("warnings", ())),
+            warnings=tuple(from_json(warning) for warning in origin.get("warnings", ())),
             plan=origin.get("plan"),
         )
         if lora or state.state != "done" or not job.character:  # else it is looked at again
@@ -142,7 +145,8 @@ class Jobs:
             )
             if not again and (twin := self._twin(character.id, made.job)) is not None:
                 return Made(job=twin, known=True)
-            origin = {"character": character.id, "warnings": list(made.warnings), "plan": describe(plan)}
+            warnings = [to_json(warning) for warning in made.warnings]
+            origin = {"character": character.id, "warnings": warnings, "plan": describe(plan)}
             put(self._library.jobs, aside, job_id, origin)
         return Made(job=self.get(job_id), known=False)
 
@@ -231,11 +235,7 @@ class Jobs:
         """After a start: clears what a killed process left, marks jobs whose process is gone, registers LoRAs."""
         clear(self._library.jobs)
         finished.take_in(self._library)
-        for job in self.all()[0]:
-            try:
-                self.mark_gone(job.id)
-            except IsengardError as problem:
-                _LOG.warning("a job could not be looked after", job=job.id, code=problem.code, problem=problem.message)
+        self.mark_all_gone(but="")
 
     def mark_all_gone(self, but: str) -> None:
         """`mark_gone` for all jobs but one, whose supervisor will say more."""
@@ -243,12 +243,19 @@ class Jobs:
             if job.id != but and job.state.state in ACTIVE:
                 self.mark_gone(job.id)
 
-    def mark_gone(self, job_id: str) -> bool:
-        """Says that a job is interrupted, if its state says that it runs and no process works on it."""
-        job = self.get(job_id)
-        if job.state.state not in ACTIVE or job.folder.owner() is not None:
-            return False
-        return job.folder.mark_interrupted("the program that trained it is gone")
+    def mark_gone(self, job_id: str) -> None:
+        """Says that a job is interrupted, if its state says that it runs and no process works on it.
+
+        Never fails: where that can't be written (a full disk, a folder that may only be read) it is logged once.
+        """
+        try:
+            job = self.get(job_id)
+            if job.state.state in ACTIVE and job.folder.owner() is None:
+                job.folder.mark_interrupted(Said("ended.program_gone", "the program that trained it is gone"))
+        except (IsengardError, OSError) as problem:
+            if job_id not in self._unmarked:
+                _LOG.warning("a job could not be marked as interrupted", job=job_id, problem=str(problem))
+            self._unmarked.add(job_id)
 
     def _twin(self, slug: str, new: JobFolder, config: TrainingConfig | None = None) -> Job | None:
         """A job that gives the same LoRA: the furthest of those that weren't given up. `config` in place of its own."""

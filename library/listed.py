@@ -36,6 +36,8 @@ class Photo:
     can_undo: bool
     kept: tuple[str, ...]
     note: str
+    said_note: dict[str, Any]
+    """The note with its code; see `sentences.as_said`."""
     version: str
     """Changes whenever anything about the photo does: an etag, and what makes a thumbnail's address new."""
 
@@ -63,9 +65,12 @@ def listed(row: sqlite3.Row) -> Listed:
     record = json.loads(row["record"]) if row["record"] else {}
     edit = record.get("edit") or {}
     version = hashlib.sha256(f"{row['signature']} {row['findings']}".encode()).hexdigest()[:16]
-    plain = ("file", "title", "state", "caption", "width", "height", "bytes", "added", "taken", "note")
+    plain = ("file", "title", "state", "caption", "width", "height", "bytes", "added", "taken")
+    note = json.loads(row["note"])
     values = {
         "character": row["slug"],
+        "note": note["message"],
+        "said_note": note,
         **{name: row[name] for name in plain},
         "rejected": bool(row["rejected"]),
         "has_trigger": bool(row["has_trigger"]),

@@ -1,4 +1,4 @@
-"""What this machine has: GPU, memory, disk, versions, and packs beside us that make more possible. Changes nothing."""
+"""What this machine has: GPU, memory, disk, versions. Changes nothing."""
 
 from __future__ import annotations
 
@@ -30,32 +30,6 @@ class Gpu:
     power: float | None
     """W"""
     driver: str = ""
-
-
-@dataclass(frozen=True)
-class Pack:
-    """Another ComfyUI pack that some feature needs."""
-
-    name: str
-    folders: tuple[str, ...]
-    """Names of its folder in custom_nodes, in lower case."""
-    enables: str
-    source: str
-    needs: str = ""
-
-
-PACKS = (
-    Pack("ControlNet preprocessors", ("comfyui_controlnet_aux",), "pose and depth as guides",
-         "github.com/Fannovel16/comfyui_controlnet_aux"),
-    Pack("IP-Adapter for FLUX", ("comfyui-ipadapter-flux", "x-flux-comfyui"), "“like this picture” with IP-Adapter",
-         "github.com/Shakker-Labs/ComfyUI-IPAdapter-Flux"),
-    Pack("Impact Pack", ("comfyui-impact-pack",), "mending faces", "github.com/ltdrdata/ComfyUI-Impact-Pack",
-         "Impact Subpack"),
-    Pack("Impact Subpack", ("comfyui-impact-subpack",), "finding faces to mend",
-         "github.com/ltdrdata/ComfyUI-Impact-Subpack"),
-    Pack("Ultimate SD Upscale", ("comfyui_ultimatesdupscale",), "enlarging with new detail",
-         "github.com/ssitu/ComfyUI_UltimateSDUpscale"),
-)  # fmt: skip
 
 
 def gpus() -> list[Gpu]:
@@ -140,15 +114,3 @@ def device_name() -> str:
     """The first GPU's name, or what the processor is: what a measured pace belongs to."""
     found = gpus()
     return found[0].name if found else f"{platform.machine()} CPU"
-
-
-def packs() -> list[tuple[Pack, bool | None]]:
-    """The packs, each with whether it is there; None: there is no ComfyUI to look into."""
-    comfyui = settings.comfyui_path()
-    if comfyui is None:
-        return [(pack, None) for pack in PACKS]
-    try:
-        there = {folder.name.lower() for folder in (comfyui / "custom_nodes").iterdir() if folder.is_dir()}
-    except OSError:
-        there = set()
-    return [(pack, any(folder in there for folder in pack.folders)) for pack in PACKS]

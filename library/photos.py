@@ -17,7 +17,8 @@ from ..errors import IsengardError
 from ..media.captions import read_caption
 from ..media.folders import find_photos
 from ..media.pictures import shown_name
-from ..media.pixels import refuse_raw
+from ..media.pixels import known_note, refuse_raw
+from ..sentences import Said, several
 from . import names
 from .characters import now
 from .folders import CharacterFolder
@@ -225,7 +226,8 @@ def _add_one(library: Library, slug: str, source: Source, known: _Known, before:
         with library.workers.take(source.path, keep_original=True) as (found, out):
             wait([before] if before else [])
             added = _commit(library, slug, source, caption, found, out, known)
-        return replace(added, note=" ".join(filter(None, (added.note, caption_note))))
+        notes = [note for note in (added.note, caption_note) if note]
+        return replace(added, note=several(notes) if notes else "")
     except IsengardError as problem:
         if problem.code in ("DISK_FULL", "FOLDER_NOT_WRITABLE", "LIBRARY_BUSY", "CHARACTER_MISSING"):
             raise
@@ -238,7 +240,12 @@ def _caption_of(source: Source) -> tuple[str, str]:
     try:
         return read_caption(source.path), ""
     except IsengardError as problem:
-        return "", f"Taken without its caption: {problem.message}"
+        return "", without_caption(problem)
+
+
+def without_caption(problem: IsengardError) -> str:
+    """What is said of a photo whose caption can't be used."""
+    return Said("photo.without_caption", f"Taken without its caption: {problem.message}")
 
 
 def _commit(
@@ -263,7 +270,7 @@ def _commit(
         put_working(change, folder, folder.images / file, record, found, out)
         if caption:
             change.write((folder.images / file).with_suffix(".txt"), caption + "\n")
-    return Added(title=source.shown, file=file, note=found["note"])
+    return Added(title=source.shown, file=file, note=known_note(found["note"]))
 
 
 def _render(library: Library, slug: str, file: str, old: Record, new: Record) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import settings
 from ..errors import IsengardError
 from ..files import told_plainly
+from ..sentences import Said
 from ..trainer.job import TrainingConfig
 from ..trainer.plan import Outlook, look_ahead
 from ..trainer.presets import preset_config
@@ -65,13 +66,14 @@ def make_plan(library: Library, wish: Wish) -> Plan:
         with told_plainly(folder / "x"):
             folder.mkdir(parents=True, exist_ok=True)
     cards = machine.gpus()
-    free = max((card.memory_free for card in cards), default=machine.memory()[0])
+    free = cards[0].memory_free if cards else machine.memory()[0]  # the trainer takes the first, too
     outlook = look_ahead(
         images,
         lambda photos: config_for(character, wish, photos),
         library.jobs,
         encoders=wish.encoders,
         device_free=free if cards else None,
+        main_free=machine.memory()[0],
         on_gpu=bool(cards),
     )
     obstacles, cautions = list(outlook.obstacles), []
@@ -81,7 +83,7 @@ def make_plan(library: Library, wish: Wish) -> Plan:
         wish=wish,
         character=character,
         outlook=outlook,
-        estimate=pace.estimate(library, outlook.config) if outlook.config else None,
+        estimate=pace.estimate(library, outlook.config, outlook.memory_plan) if outlook.config else None,
         memory_free=free,
         on_gpu=bool(cards),
         obstacles=tuple(obstacles),
@@ -111,33 +113,37 @@ def config_for(character: Character, wish: Wish, photos: int) -> TrainingConfig:
     )
 
 
-def _cautions(outlook: Outlook, config: TrainingConfig, on_gpu: bool, free: int) -> Any:
+def _cautions(outlook: Outlook, config: TrainingConfig, on_gpu: bool, free: int) -> Iterator[IsengardError]:
     assert outlook.memory is not None
     if config.family != "mini" and not on_gpu:
-        yield IsengardError(
-            "GPU_MISSING", f"No NVIDIA GPU was found; on a CPU {basemodels.TITLES[config.family]} takes weeks."
-        )
+        model = basemodels.TITLES[config.family]
+        text = f"No NVIDIA GPU was found; on a CPU {model} takes weeks."
+        yield IsengardError("GPU_MISSING", Said("plan.no_gpu", text, model=model))
     needed = outlook.memory.device if on_gpu else outlook.memory.device + outlook.memory.main
     if needed > free:
-        place = "GPU memory" if on_gpu else "memory"
-        yield IsengardError(
-            "MEMORY_SHORT",
-            f"The training needs about {needed / GIB:.1f} GiB of {place}, and {free / GIB:.1f} GiB are free.",
-            hint=_lighter(config),
-        )
+        wants, has = round(needed / GIB, 1), round(free / GIB, 1)
+        if on_gpu:
+            text = f"The training needs about {wants} GiB of GPU memory, and {has} GiB are free."
+            said = Said("plan.gpu_memory_short", text, needed=wants, free=has)
+        else:
+            text = f"The training needs about {wants} GiB of memory, and {has} GiB are free."
+            said = Said("plan.memory_short", text, needed=wants, free=has)
+        yield IsengardError("MEMORY_SHORT", said, hint=_lighter(config))
     main = machine.memory()[0]
     if on_gpu and outlook.memory.main > main:
+        wants, has = round(outlook.memory.main / GIB), round(main / GIB, 1)
+        text = f"Loading the base model needs about {wants} GiB of memory, and {has} GiB are free."
+        hint = "Close other programs, or use an fp8 file of the base model."
         yield IsengardError(
             "MEMORY_SHORT",
-            f"Loading the base model needs about {outlook.memory.main / GIB:.0f} GiB of memory, "
-            f"and {main / GIB:.1f} GiB are free.",
-            hint="Close other programs, or use an fp8 file of the base model.",
+            Said("plan.loading_memory_short", text, needed=wants, free=has),
+            hint=Said("plan.smaller_file", hint),
         )
 
 
-def _lighter(config: TrainingConfig) -> str:
+def _lighter(config: TrainingConfig) -> Said:
     if not config.gradient_checkpointing:
-        return "Turn gradient_checkpointing on: slower, and much less memory."
-    if max(config.resolutions) > 512:
-        return f"Leave out the resolution {max(config.resolutions)}."
-    return "Close other programs that use this memory, or choose the preset Quick."
+        return Said("plan.recompute", "Turn gradient_checkpointing on: slower, and much less memory.")
+    if (largest := max(config.resolutions)) > 512:
+        return Said("plan.smaller_pictures", f"Leave out the resolution {largest}.", size=str(largest))
+    return Said("plan.close_programs", "Close other programs that use this memory, or choose the preset Quick.")

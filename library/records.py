@@ -53,6 +53,13 @@ class Edit:
         crop = (left, top, min(width, 1 - left), min(height, 1 - top))
         return replace(self, crop=None if min(width, height) >= 1 else crop)
 
+    def turned(self, rotation: int) -> Edit:
+        """The same part of the picture, turned otherwise."""
+        crop = self.crop
+        for _ in range((rotation - self.rotation) // 90 % 4):
+            crop = crop and (max(0.0, 1 - crop[1] - crop[3]), crop[0], crop[3], crop[2])
+        return replace(self, rotation=rotation, crop=crop)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {"rotation": self.rotation, "crop": list(self.crop) if self.crop else None}

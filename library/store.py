@@ -35,6 +35,7 @@ import filelock
 from ..errors import IsengardError
 from ..files import read_json, told_plainly, write_json
 from . import names, scratch, upgrades
+from .connections import Connections
 from .folders import CharacterFolder
 from .journal import Transaction, recover
 from .workers import PhotoWorkers
@@ -74,6 +75,8 @@ class Library:
         """Small models that look at photos; see report/faces.py."""
         self.scratch = root / ".scratch"
         self.workers = PhotoWorkers(self.models, self.scratch)
+        self.connections = Connections()
+        """To the index."""
         self.jobs_seen: dict[str, object] = {}
         """What finished.py remembers of jobs that it has looked at."""
         self._journal = root / ".journal"
@@ -135,8 +138,9 @@ class Library:
                     scratch.clear(left, self.has_lora)
 
     def close(self) -> None:
-        """Ends the processes that look at photos; they start again when they are needed."""
+        """Ends the processes that look at photos and lets go of the index; both come back when they are needed."""
         self.workers.close()
+        self.connections.close()
 
     def folder(self, slug: str) -> CharacterFolder:
         """The folder of a character. Raises NAME_INVALID or CHARACTER_MISSING."""

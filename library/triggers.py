@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from ..sentences import Said
 from .captions.words import words_of
 from .levels import LEVELS, REJECT, WARN
 
@@ -40,7 +41,7 @@ class Problem:
     code: str
     level: str
     """reject: it can't be used; warn: it can, and will probably work worse."""
-    message: str
+    message: Said
 
 
 def propose(taken: Collection[str], name: str = "", seed: int | None = None) -> str:
@@ -67,62 +68,69 @@ def check(trigger: str, *, taken: Mapping[str, str], class_word: str = "") -> li
     """
     trigger = unicodedata.normalize("NFC", trigger.strip())
     if not trigger:
-        return [Problem("empty", REJECT, "A character needs a trigger word: one that means nothing yet.")]
+        text = "A character needs a trigger word: one that means nothing yet."
+        return [Problem("empty", REJECT, Said("trigger.empty", text))]
     found = [*_unusable(trigger, class_word), *_taken(trigger, taken)]
     return sorted(found or _meaningful(trigger), key=lambda problem: LEVELS.index(problem.level))
 
 
 def _unusable(trigger: str, class_word: str) -> Iterator[Problem]:
     if any(sign.isspace() for sign in trigger):
-        yield Problem("space", REJECT, f"“{trigger}” has a space in it. A trigger word is one word.")
+        text = f"“{trigger}” has a space in it. A trigger word is one word."
+        yield Problem("space", REJECT, Said("trigger.space", text, word=trigger))
     if signs := [sign for sign in ",{}，、،" if sign in trigger]:
-        yield Problem("punctuation", REJECT, f"“{trigger}” has {' '.join(signs)} in it, which divides captions.")
+        text = f"“{trigger}” has {' '.join(signs)} in it, which divides captions."
+        yield Problem("punctuation", REJECT, Said("trigger.punctuation", text, word=trigger, signs=" ".join(signs)))
     elif not any(sign.isalnum() for sign in trigger):
-        yield Problem("punctuation", REJECT, f"“{trigger}” has no letter in it.")
+        text = f"“{trigger}” has no letter in it."
+        yield Problem("punctuation", REJECT, Said("trigger.no_letter", text, word=trigger))
     elif signs := sorted(_PROMPT_SIGNS & set(trigger)):
-        message = f"“{trigger}” has {' '.join(signs)} in it, which can mean something else in prompts: use letters."
-        yield Problem("prompt_sign", WARN, message)
+        text = f"“{trigger}” has {' '.join(signs)} in it, which can mean something else in prompts: use letters."
+        yield Problem("prompt_sign", WARN, Said("trigger.prompt_sign", text, word=trigger, signs=" ".join(signs)))
     if not trigger.isprintable():
-        yield Problem("unprintable", REJECT, "The trigger word has signs in it that can't be seen.")
+        text = "The trigger word has signs in it that can't be seen."
+        yield Problem("unprintable", REJECT, Said("trigger.unprintable", text))
     if len(trigger) > LONGEST:
-        yield Problem(
-            "too_long", REJECT, f"The trigger word has {len(trigger)} characters; at most {LONGEST} are taken."
-        )
+        text = f"The trigger word has {len(trigger)} characters; at most {LONGEST} are taken."
+        yield Problem("too_long", REJECT, Said("trigger.too_long", text, length=len(trigger), most=LONGEST))
     elif len(trigger) > _LONG:
-        message = f"“{trigger}” is long: it takes many tokens of every caption. 4 to 6 letters are enough."
-        yield Problem("long", WARN, message)
+        text = f"“{trigger}” is long: it takes many tokens of every caption. 4 to 6 letters are enough."
+        yield Problem("long", WARN, Said("trigger.long", text, word=trigger))
     if _key(trigger) == _key(class_word):
-        message = f"“{trigger}” is the class word: every {class_word} would turn into this character."
-        yield Problem("class_word", REJECT, message)
+        text = f"“{trigger}” is the class word: every {class_word} would turn into this character."
+        yield Problem("class_word", REJECT, Said("trigger.class_word", text, word=trigger))
 
 
 def _taken(trigger: str, taken: Mapping[str, str]) -> Iterator[Problem]:
     for word, name in taken.items():
         if unicodedata.normalize("NFC", word.strip()) == trigger:
-            yield Problem("taken", REJECT, f"“{trigger}” is the trigger word of {name}.")
+            text = f"“{trigger}” is the trigger word of {name}."
+            yield Problem("taken", REJECT, Said("trigger.taken", text, word=trigger, name=name))
         elif _key(word) == _key(trigger):
-            message = (
+            text = (
                 f"“{trigger}” differs from “{word}”, the trigger word of {name}, only in case: models hardly see that."
             )
+            message = Said("trigger.taken_but_for_case", text, word=trigger, other=word, name=name)
             yield Problem("taken", REJECT, message)
 
 
 def _meaningful(trigger: str) -> Iterator[Problem]:
     word = _key(trigger)
     if len(trigger) < _SHORT:
-        yield Problem("short", WARN, f"“{trigger}” is so short that it turns up in other words' tokens.")
+        text = f"“{trigger}” is so short that it turns up in other words' tokens."
+        yield Problem("short", WARN, Said("trigger.short", text, word=trigger))
     if word.isdigit():
-        yield Problem("number", WARN, f"“{trigger}” is a number, which means something to the model.")
+        text = f"“{trigger}” is a number, which means something to the model."
+        yield Problem("number", WARN, Said("trigger.number", text, word=trigger))
     elif word in words_of("first_names"):
-        yield Problem("name", WARN, f"“{trigger}” is a name: the model has faces for it, which mix with this one.")
+        text = f"“{trigger}” is a name: the model has faces for it, which mix with this one."
+        yield Problem("name", WARN, Said("trigger.name", text, word=trigger))
     elif word in _CODES or any(form in words_of("common_words") for form in _base_forms(word)):
-        message = (
-            f"“{trigger}” is a word that the model knows: it mixes into the likeness. Take one that means nothing."
-        )
-        yield Problem("word", WARN, message)
+        text = f"“{trigger}” is a word that the model knows: it mixes into the likeness. Take one that means nothing."
+        yield Problem("word", WARN, Said("trigger.word", text, word=trigger))
     elif not word.isascii():
-        message = f"“{trigger}” has letters beyond a–z: text encoders take some of them for unknown signs."
-        yield Problem("not_latin", WARN, message)
+        text = f"“{trigger}” has letters beyond a–z: text encoders take some of them for unknown signs."
+        yield Problem("not_latin", WARN, Said("trigger.not_latin", text, word=trigger))
 
 
 def _base_forms(word: str) -> Iterator[str]:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from .. import log, settings
-from ..errors import KINDS, IsengardError
+from ..errors import KINDS, IsengardError, error_from
 from ..media.pictures import shown_name
+from ..priority import step_back
 from . import scratch
 from .records import Edit
 
@@ -133,6 +134,7 @@ class _Worker:
             env={**settings.child_environment(), "OMP_NUM_THREADS": "1"},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
+        step_back(self._process.pid)
 
     def alive(self) -> bool:
         return self._process.poll() is None
@@ -184,7 +186,6 @@ def _result(answer: dict[str, Any], source: Path) -> dict[str, Any]:
     if "result" in answer:
         return dict(answer["result"])
     if "error" in answer and answer["error"]["code"] in KINDS:
-        error = answer["error"]
-        raise IsengardError(error["code"], error["message"], hint=error["hint"], **error.get("details", {}))
+        raise error_from(answer["error"])
     _LOG.error("photo_defect", photo=shown_name(source), **answer)
     raise IsengardError("PHOTO_UNREADABLE", f"{shown_name(source)} could not be looked at: the decoder failed on it.")

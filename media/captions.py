@@ -10,9 +10,10 @@ from .pictures import shown_name
 
 MAX_LENGTH = 2000
 """Characters. CLIP reads 77 tokens and T5 at most 512, so what is longer is never seen."""
-_MAX_BYTES = 64_000
+MAX_BYTES = 64_000
 """Read at most so much of a caption's file: even of four-byte characters it is far too long by then."""
-_PLACEHOLDER = re.compile(r"\{trigger\}|\[trigger\]", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"\{trigger\}|\[trigger\]", re.IGNORECASE)
+"""Stands for the trigger word."""
 
 
 def read_caption(photo: Path) -> str:
@@ -24,13 +25,18 @@ def read_caption(photo: Path) -> str:
     name = shown_name(path)
     try:
         with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return ""
     except OSError as problem:
         raise IsengardError("CAPTION_UNREADABLE", f"{name} can't be read: {problem.strerror}.") from problem
-    if len(data) > _MAX_BYTES:
-        raise _too_long(name, f"more than {_MAX_BYTES // 1000} kB")
+    return caption_from(data, name)
+
+
+def caption_from(data: bytes, name: str) -> str:
+    """The text in a caption's file, on one line. Raises CAPTION_UNREADABLE and CAPTION_TOO_LONG, naming the file."""
+    if len(data) > MAX_BYTES:
+        raise _too_long(name, f"more than {MAX_BYTES // 1000} kB")
     try:
         text = " ".join(data.decode("utf-8-sig").split())
     except UnicodeDecodeError as problem:
@@ -52,7 +58,7 @@ def place_trigger(caption: str, trigger: str, class_word: str) -> str:
     caption, trigger = " ".join(caption.split()), trigger.strip()
     if not caption:
         return f"{trigger} {class_word}".strip()
-    filled = _PLACEHOLDER.sub(lambda _: trigger, caption)
+    filled = PLACEHOLDER.sub(lambda _: trigger, caption)
     word = rf"(?<!\w){re.escape(trigger)}(?!\w)"
     if re.search(word, filled):
         return filled

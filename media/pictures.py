@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..sentences import Said
+
 RAW_SUFFIXES = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef")
 """Camera raw. Many are TIFF inside, where a reader finds the thumbnail only."""
 SUFFIXES = (
@@ -59,5 +61,6 @@ def shown_name(path: Path) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """A few names and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    shown = ", ".join(names[:SHOWN])
+    more = len(names) - SHOWN
+    return Said("and_more", f"{shown} and {more} more", names=shown, n=more) if more > 0 else shown

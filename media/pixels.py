@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageFile
 
 from ..errors import IsengardError
+from ..sentences import Said
 from .pictures import RAW_SUFFIXES, picture_format, shown_name
 
 MAX_BYTES = 100_000_000
@@ -24,6 +25,9 @@ MIN_SIDE = 64
 HEAD_ROOM = 0.3
 """Share of the surplus height that is cut from the top; the rest goes from the bottom. People are photographed with the
 head in the upper half, and hair that is cut off hurts a likeness more than a jacket that is."""
+
+NO_PROFILE = Said("photo.no_profile", "its colour profile can't be used, so its colours may be slightly off.")
+"""The one thing that is tolerated with a note, which goes on after the file's name and a colon."""
 
 _READERS = {"JPEG": ("JPEG", "MPO"), "HEIC": ("HEIF",)}
 """Pillow's names for a format, where they differ from ours. Nothing else may open a file: Pillow would run Ghostscript
@@ -60,19 +64,22 @@ def read_bytes(path: Path) -> bytes:
     try:
         length = path.stat().st_size
         if length > MAX_BYTES:
-            raise IsengardError(
-                "PHOTO_TOO_LARGE", f"{name} has {length / 1e6:.0f} MB; at most {MAX_BYTES // 10**6} MB are read."
-            )
+            size, most = round(length / 1e6), MAX_BYTES // 10**6
+            text = f"{name} has {size} MB; at most {most} MB are read."
+            raise IsengardError("PHOTO_TOO_LARGE", Said("photo.too_many_bytes", text, photo=name, size=size, most=most))
         return path.read_bytes()
     except OSError as problem:
-        raise IsengardError("PHOTO_UNREADABLE", f"{name} can't be read: {problem.strerror}.") from problem
+        text = f"{name} can't be read: {problem.strerror}."
+        raise IsengardError("PHOTO_UNREADABLE", Said("photo.unreadable", text, photo=name)) from problem
 
 
 def refuse_raw(name: str) -> None:
     """Raises PHOTO_UNREADABLE for a camera raw file: many are TIFF inside, where a reader finds the thumbnail only."""
     if Path(name).suffix.lower() in RAW_SUFFIXES:
         raise IsengardError(
-            "PHOTO_UNREADABLE", f"{name} is a camera raw file.", hint="Export it from your photo program as JPEG."
+            "PHOTO_UNREADABLE",
+            Said("photo.raw", f"{name} is a camera raw file.", photo=name),
+            hint=Said("photo.export", "Export it from your photo program as JPEG."),
         )
 
 
@@ -100,13 +107,14 @@ def decode(
             image.load()
             return _upright(image)
     except Image.DecompressionBombError as problem:
-        raise IsengardError(
-            "PHOTO_TOO_LARGE", f"{name} has far more than the {MAX_PIXELS / 1e6:.0f} megapixels that are read."
-        ) from problem
+        most = round(MAX_PIXELS / 1e6)
+        text = f"{name} has far more than the {most} megapixels that are read."
+        raise IsengardError("PHOTO_TOO_LARGE", Said("photo.too_many_pixels", text, photo=name, most=most)) from problem
     except (IsengardError, MemoryError):
         raise
     except Exception as problem:  # decoders of damaged files raise anything, from OSError to KeyError
-        raise IsengardError("PHOTO_UNREADABLE", f"{name} is damaged or cut short.") from problem
+        text = f"{name} is damaged or cut short."
+        raise IsengardError("PHOTO_UNREADABLE", Said("photo.damaged", text, photo=name)) from problem
 
 
 def flat_rgb(image: Image.Image) -> tuple[Image.Image, str]:
@@ -131,6 +139,11 @@ def flat_rgb(image: Image.Image) -> tuple[Image.Image, str]:
     return colours, note
 
 
+def known_note(text: str) -> str:
+    """A note as a file kept it, with its code again."""
+    return NO_PROFILE if text == NO_PROFILE else text
+
+
 def cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Scales the picture to cover `size` and crops the rest: equally at the sides; for the height see HEAD_ROOM."""
     scale = max(size[0] / image.width, size[1] / image.height)
@@ -142,13 +155,16 @@ def cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 def _readers(data: bytes, name: str) -> list[str]:
     kind = picture_format(data[:64])
     if kind is None:
-        raise IsengardError("PHOTO_UNREADABLE", f"{name} is not a picture, whatever its name says.")
+        text = f"{name} is not a picture, whatever its name says."
+        raise IsengardError("PHOTO_UNREADABLE", Said("photo.no_picture", text, photo=name))
     readers = [reader for reader in _READERS.get(kind, (kind,)) if _can_read(reader)]
     if not readers:
+        text = f"{name} is a {kind} picture, which this Python can't read."
+        hint = "Save the photo as JPEG, or install the package pillow-heif."
         raise IsengardError(
             "PHOTO_UNREADABLE",
-            f"{name} is a {kind} picture, which this Python can't read.",
-            hint="Save the photo as JPEG, or install the package pillow-heif.",
+            Said("photo.no_reader", text, photo=name, kind=kind),
+            hint=Said("photo.save_as_jpeg", hint),
         )
     return readers
 
@@ -168,15 +184,13 @@ def _can_read(reader: str) -> bool:
 def _check_size(size: tuple[int, int], name: str) -> None:
     shape = f"{size[0]} × {size[1]} pixels"
     if size[0] * size[1] > MAX_PIXELS:
-        raise IsengardError(
-            "PHOTO_TOO_LARGE",
-            f"{name} has {shape} ({size[0] * size[1] / 1e6:.0f} megapixels); "
-            f"at most {MAX_PIXELS / 1e6:.0f} megapixels are read.",
-        )
+        most = round(MAX_PIXELS / 1e6)
+        text = f"{name} has {shape} ({size[0] * size[1] / 1e6:.0f} megapixels); at most {most} megapixels are read."
+        raise IsengardError("PHOTO_TOO_LARGE", Said("photo.too_many_pixels", text, photo=name, most=most))
     if min(size) < MIN_SIDE:
-        raise IsengardError(
-            "PHOTO_TOO_SMALL", f"{name} has {shape}; the short side must be at least {MIN_SIDE} pixels."
-        )
+        text = f"{name} has {shape}; the short side must be at least {MIN_SIDE} pixels."
+        shown = f"{size[0]} × {size[1]}"
+        raise IsengardError("PHOTO_TOO_SMALL", Said("photo.too_small", text, photo=name, shape=shown, least=MIN_SIDE))
 
 
 @contextmanager
@@ -240,7 +254,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
             image = image.convert("RGB")  # grey pictures often carry the camera's profile
         return _converted(image, source, target), ""
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image.convert("RGB"), "its colour profile can't be used, so its colours may be slightly off."
+        return image.convert("RGB"), NO_PROFILE
 
 
 def _converted(image: Image.Image, source: object, target: object) -> Image.Image:

@@ -42,12 +42,13 @@ class IsengardCharacter(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, character: str) -> bool | str:
-        return character in choices.characters() or f"There is no character {character!r} in the library."
+    def validate_inputs(cls, character: str | None) -> bool | str:
+        known = character is None or character in choices.characters()  # None: it comes from another node
+        return known or f"There is no character {character!r} in the library."
 
     @classmethod
-    def fingerprint_inputs(cls, character: str) -> str:
-        return choices.photos_mark(character)
+    def fingerprint_inputs(cls, character: str | None) -> str:
+        return choices.photos_mark(character or "")
 
     @classmethod
     def execute(cls, character: str) -> io.NodeOutput:
@@ -96,12 +97,13 @@ class IsengardApplyCharacter(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, version: str) -> bool | str:
-        return version in choices.versions() or f"There is no LoRA {version!r} in the library."
+    def validate_inputs(cls, version: str | None) -> bool | str:
+        known = version is None or version in choices.versions()  # None: it comes from another node
+        return known or f"There is no LoRA {version!r} in the library."
 
     @classmethod
-    def fingerprint_inputs(cls, version: str, **_: Any) -> str:
-        return choices.loras_mark() if version == choices.LATEST else ""
+    def fingerprint_inputs(cls, version: str | None, **_: Any) -> str:
+        return choices.loras_mark() if version in (None, choices.LATEST) else ""
 
     @classmethod
     def execute(
@@ -149,10 +151,10 @@ class IsengardPrompt(io.ComfyNode):
     def execute(
         cls, prompt: str, character: Character | None = None, trigger_word: str = "", clip: Any = None
     ) -> io.NodeOutput:
-        from ..media.captions import place_trigger
+        from .prompting import worded
 
         trigger = trigger_word.strip() or (character.trigger_word if character else "")
-        text = place_trigger(prompt, trigger, character.class_word if character else "") if trigger else prompt
+        text = worded(prompt, trigger, character.class_word if character else "")
         conditioning = clip.encode_from_tokens_scheduled(clip.tokenize(text)) if clip is not None else []
         return io.NodeOutput(conditioning, text)
 

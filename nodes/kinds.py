@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 CHARACTER = "ISENGARD_CHARACTER"
 TRAINING_SET = "ISENGARD_TRAINING_SET"
 JOB = "ISENGARD_JOB"
+LORA_NAME = "STRING,ISENGARD_LORA"
+"""A text that comes over a wire alone. Not by `force_input`: where a node has that and shows a line of text, ComfyUI's
+frontend takes the line for the node's last value when it opens a saved workflow."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from . import choices, host, tensors
 from .character import CATEGORY
-from .kinds import CHARACTER
+from .kinds import CHARACTER, LORA_NAME
 
 if TYPE_CHECKING:
     from ..library.characters import Character
@@ -39,11 +39,9 @@ class IsengardMini(io.ComfyNode):
                 io.Custom(CHARACTER).Input(
                     "character", optional=True, tooltip="Whose LoRA is put on: the one picked for it, else the latest."
                 ),
-                io.String.Input(
+                io.Custom(LORA_NAME).Input(
                     "lora",
-                    default="",
                     optional=True,
-                    force_input=True,
                     tooltip="A LoRA by its name, e.g. from Train LoRA. Comes before the character.",
                 ),
                 io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip="Of the LoRA."),
@@ -94,7 +92,7 @@ class IsengardMini(io.ComfyNode):
         pictures = picturing.make(request, canvas)
         if canvas.interrupted():
             raise host.end_quietly()
-        canvas.say(f"{len(pictures)} pictures")
+        canvas.say("1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures")
         return io.NodeOutput(tensors.to_tensor(pictures))
 
 

@@ -6,19 +6,18 @@ import asyncio
 import base64
 import io
 import queue
-import shutil
-import tempfile
 import threading
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings
-from ..errors import IsengardError
 from ..generator import load_generator
 from ..generator.request import GenerationRequest, LoraUse
-from ..media.captions import place_trigger
+from ..library.scratch import workspace
+from ..library.shared import the_library
 from . import background, tensors
+from .prompting import worded
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,8 +35,8 @@ def mini_request(
     seed: int, steps: int,
 ) -> GenerationRequest:  # fmt: skip
     """What IsengardMini's inputs ask for; the trigger word is put in even where the LoRA is off. Raises
-    GENERATION_INVALID."""
-    prompt = place_trigger(prompt, trigger_word, "") if trigger_word else prompt
+    GENERATION_INVALID, GRAPH_INCOMPLETE."""
+    prompt = worded(prompt, trigger_word)
     uses = (LoraUse(file=str(lora), strength=strength, trigger_word=trigger_word),) if lora and strength else ()
     return GenerationRequest(
         prompt=prompt, family="mini", loras=uses, width=width, height=height, count=count, seed=seed, steps=steps
@@ -46,12 +45,8 @@ def mini_request(
 
 def make(request: GenerationRequest, canvas: Canvas) -> list[Image.Image]:
     """The pictures; fewer if the canvas was interrupted. Raises what the generator raises."""
-    settings.volume_root().mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".pictures-", dir=settings.volume_root()))
-    try:
-        return _Making(request, folder).follow(canvas)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with workspace(the_library().scratch, "pictures") as desk:
+        return _Making(request, desk.path).follow(canvas)
 
 
 class _Making:
@@ -65,20 +60,26 @@ class _Making:
         self._cancelled = asyncio.Event()
 
     def follow(self, canvas: Canvas) -> list[Image.Image]:
-        """Shows what happens until the end."""
+        """Shows what happens until the end; whatever goes wrong with that, the work has ended, too."""
         pictures: list[Image.Image] = []
         background.submit(self._run())
-        while True:
-            last = self._over.wait(_POLL_SECONDS)
-            while not self._events.empty():
-                self._show(self._events.get(), canvas, pictures)
-            if canvas.interrupted():
-                background.the_loop().call_soon_threadsafe(self._cancelled.set)
-            if last:
-                break
+        try:
+            last = False
+            while not last:
+                last = self._over.wait(_POLL_SECONDS)
+                while not self._events.empty():
+                    self._show(self._events.get(), canvas, pictures)
+                if canvas.interrupted():
+                    self._cancel()
+        finally:
+            self._cancel()
+            self._over.wait()
         if self._problem is not None and not canvas.interrupted():
             raise self._problem
         return pictures
+
+    def _cancel(self) -> None:
+        background.the_loop().call_soon_threadsafe(self._cancelled.set)
 
     async def _run(self) -> None:
         try:
@@ -89,7 +90,7 @@ class _Making:
             async with aclosing(_GENERATORS[0].run(self._request, self._folder, self._cancelled)) as events:
                 async for event in events:
                     self._events.put(event)
-        except (IsengardError, OSError) as problem:
+        except Exception as problem:  # noqa: BLE001 (the node raises it on its own thread)
             self._problem = problem
         finally:
             self._over.set()

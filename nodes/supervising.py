@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import settings
-from ..errors import IsengardError
 from ..trainer.job import JobFolder, read_control
 from ..trainer.supervisor import Supervisor
 from . import background
@@ -79,7 +78,7 @@ class _Watched:
                 self._events.put(event)
         except asyncio.CancelledError:
             pass  # the process is gone by now
-        except (IsengardError, OSError) as problem:
+        except Exception as problem:  # noqa: BLE001 (the node raises it on its own thread)
             self.problem = problem
         finally:
             self.over.set()

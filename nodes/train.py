@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..library.characters import Character
 
 _NEVER = float("nan")
+"""Equal to nothing, itself included: the node runs each time."""
 
 
 class IsengardJob(io.ComfyNode):
@@ -39,12 +40,13 @@ class IsengardJob(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, job: str) -> bool | str:
-        return choices.is_job(job) or f"There is no job {job!r} in the library."
+    def validate_inputs(cls, job: str | None) -> bool | str:
+        known = job is None or choices.is_job(job)  # None: it comes from another node
+        return known or f"There is no job {job!r} in the library."
 
     @classmethod
-    def fingerprint_inputs(cls, job: str, **_: Any) -> str:
-        return choices.job_mark(job)
+    def fingerprint_inputs(cls, job: str | None, **_: Any) -> str | float:
+        return _NEVER if job is None else choices.job_mark(job)
 
     @classmethod
     def execute(cls, job: str, go_on: bool) -> io.NodeOutput:
@@ -172,8 +174,8 @@ class IsengardTrainLoRA(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, base_model_file: str) -> bool | str:
-        known = base_model_file in choices.transformers()
+    def validate_inputs(cls, base_model_file: str | None) -> bool | str:
+        known = base_model_file is None or base_model_file in choices.transformers()  # None: from another node
         return known or f"There is no base model file {base_model_file!r} in the model folders."
 
     @classmethod

@@ -1,19 +1,66 @@
-"""Loads this folder as the package `isengard`, finds a ComfyUI, and says at the end what was not tested and why."""
+"""Loads this folder as the package `isengard`, finds a ComfyUI, orders the files of a run on several workers, and says
+at the end what was not tested and why."""
 
 from __future__ import annotations
 
+import os
 import runpy
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+# Before torch is imported, and for all that tests start: small tensors gain nothing from threads, and those of several
+# processes that wait for each other on few cores take ten times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
 runpy.run_path(str(ROOT / "loader.py"))["load_package"](ROOT)
 
 from isengard.tests.comfyui.host import HOW_TO_GET_ONE, ComfyUI, find_comfyui, run_script  # noqa: E402 (loaded above)
+
+LONG = (
+    "comfyui/test_nodes_inside.py", "comfyui/test_workflows_on_flux.py", "trainer/test_resume.py",
+    "trainer/test_frozen_base.py", "web/test_training_flow.py", "web/test_openapi.py", "trainer/test_flux1_loading.py",
+    "browser/test_flow.py", "browser/test_photos.py", "library/test_killed.py", "library/test_exchange_killed.py",
+    "trainer/test_processes.py", "comfyui/test_conditioning.py", "comfyui/test_lora_keys.py", "browser/test_monitor.py",
+    "comfyui/test_flux_inside.py", "browser/test_in_comfyui.py", "cli/test_demo.py", "browser/test_flux_in_comfyui.py",
+    "web/test_killed.py", "release/test_chaos.py", "release/test_chaos_inside.py", "comfyui/test_comfyui_gone.py",
+    "library/captions/test_florence2.py", "generator/test_diffusers.py", "trainer/test_supervisor.py",
+    "trainer/test_run.py", "release/test_package.py", "comfyui/test_generating_inside.py", "web/test_done_at_once.py",
+    "cli/test_library.py", "mini/test_build.py", "trainer/test_flux1_codec.py", "browser/test_characters.py",
+    "browser/test_generate.py", "browser/test_dataset.py", "web/test_captioning.py", "web/test_tails.py",
+    "trainer/test_cli_bad_input.py", "release/test_first_hour.py", "trainer/test_flux1_job.py", "trainer/test_flux1.py",
+)  # fmt: skip
+"""The files that take longest, begun first: one that is begun last keeps one worker busy while the other waits."""
+ONE_WORKER = {"running": "ComfyUI", "flux_models": "FLUX in ComfyUI"}
+"""Fixtures that are dear and made once in a session: the files that use one go to one worker, as a group."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """On several workers, tests stay with those that share with them what is started, and long files come first."""
+    if getattr(config.option, "loadgroup", False):
+        _put_in_order(items)  # before xdist looks for the groups
+    yield
+
+
+def _put_in_order(items: list[pytest.Item]) -> None:
+    places = {TESTS / name: place for place, name in enumerate(LONG)}
+    assert [path.name for path in places if not path.is_file()] == [], "LONG names files that are not there"
+    groups = {
+        item.path: ONE_WORKER[name]
+        for item in items
+        for name in getattr(item, "fixturenames", ())
+        if name in ONE_WORKER
+    }
+    for item in items:
+        group = groups.get(item.path, item.path.relative_to(TESTS).as_posix())
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

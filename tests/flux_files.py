@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from isengard.tests.sharing import made_once
 from isengard.trainer.families.flux1_weights import CONFIGS
 
 WIDTH = 3072
@@ -58,12 +59,9 @@ def _drawn(pool: Tensor, place: int, shape: tuple[int, ...]) -> Tensor:
 
 @pytest.fixture(scope="session")
 def small_flux(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """flux1-dev.safetensors with one double and one single block (1.1 GB), made once in a session."""
-    path = tmp_path_factory.getbasetemp() / "models" / "flux1-dev.safetensors"
-    if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        save_file(flux_weights(), path)
-    return path
+    """flux1-dev.safetensors with one double and one single block (1.1 GB), made once in a run."""
+    name = "flux1-dev.safetensors"
+    return made_once(tmp_path_factory, "models", lambda folder: save_file(flux_weights(), folder / name)) / name
 
 
 def as_fp8(weights: Weights) -> Weights:

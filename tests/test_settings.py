@@ -39,7 +39,6 @@ def forget() -> None:
 
 def test_in_comfyui_data_is_in_a_user_folder_that_is_not_served(in_comfyui: ModuleType, tmp_path: Path) -> None:
     """`__isengard`, or where a newer ComfyUI says that such folders are."""
-    assert settings.in_comfyui()
     assert settings.volume_root() == tmp_path / "user" / "__isengard"
     in_comfyui.get_system_user_directory = lambda name: str(tmp_path / "system" / name)  # type: ignore[attr-defined]
     assert settings.volume_root() == tmp_path / "system" / "isengard"
@@ -54,6 +53,8 @@ def test_loras_go_where_comfyui_finds_them(
     file.parent.mkdir(parents=True)
     file.write_text('{"loras": "/somewhere/loras"}', encoding="utf-8")
     assert settings.lora_folder() == Path("/somewhere/loras")
+    file.write_text('{"loras": "weights"}', encoding="utf-8")
+    assert settings.lora_folder() == settings.volume_root() / "weights"
     monkeypatch.setenv("ISENGARD_LORAS", str(tmp_path / "mine"))
     assert settings.lora_folder() == tmp_path / "mine"
 
@@ -62,7 +63,7 @@ def test_settings_that_can_not_be_read_are_an_error(in_comfyui: ModuleType) -> N
     """With the file's path: a LoRA must not land in another folder than the one that was meant."""
     file = settings.volume_root() / "settings.json"
     file.parent.mkdir(parents=True)
-    for text in ("{", "[]", '"text"'):
+    for text in ("{", "[]", '"text"', '{"loras": 5}'):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(IsengardError, match=r"SETTINGS_INVALID: .*settings\.json can't be read"):
             settings.lora_folder()
@@ -78,7 +79,6 @@ def test_elsewhere_loras_stay_in_the_library(tmp_path: Path, monkeypatch: pytest
     """No ComfyUI, no setting: the library decides."""
     monkeypatch.delenv("ISENGARD_LORAS", raising=False)
     monkeypatch.setenv("VOLUME_ROOT", str(tmp_path))
-    assert not settings.in_comfyui()
     assert settings.lora_folder() is None
 
 

@@ -290,6 +290,8 @@ def _problems_between(config: TrainingConfig) -> list[str]:
     for name in ("sample_width", "sample_height"):
         if getattr(config, name) % 16:
             found.append(f"{name} must be a multiple of 16, got {getattr(config, name)}.")
+    if config.lora_plus_ratio != 1 and config.optimizer == "prodigy":
+        found.append("lora_plus_ratio must be 1 with prodigy, which finds one learning rate for all.")
     if config.sample_every and not config.sample_prompts:
         found.append("sample_prompts must not be empty while sample_every is on.")
     if config.device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):

@@ -53,7 +53,8 @@ def estimate_disk(config: TrainingConfig, photo_bytes: Sequence[int]) -> int:
     parameters = sizes.per_rank[config.targets] * config.rank
     saves = math.ceil(config.steps / config.save_every) + 2  # the last step's, and the finished LoRA beside it
     loras = saves * parameters * _DTYPE_BYTES[config.save_dtype]
-    states = STATES * parameters * 4 * (4 if config.ema_decay else 3)  # weights, two moments, the average
+    moments = 4 if config.optimizer == "prodigy" else 2
+    states = STATES * parameters * 4 * (1 + moments + (1 if config.ema_decay else 0))  # weights, moments, the average
     rounds = math.ceil(config.steps / config.sample_every) + 1 if config.sample_every else 0
     samples = rounds * len(config.sample_prompts) * config.sample_width * config.sample_height * 2  # PNG
     return (
@@ -70,7 +71,7 @@ def check_disk(folder: Path, needed: int) -> None:
         hint = "Free disk space, choose another folder, or lower rank or the number of checkpoints (save_every)."
         raise IsengardError(
             "DISK_FULL",
-            Said("disk.too_little", text, needed=wants, free=has),
+            Said("disk.too_little", text, needed=round(needed / 1e9, 2), free=round(free / 1e9, 2)),
             hint=Said("disk.make_room", hint),
             needed=needed,
             free=free,

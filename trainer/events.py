@@ -10,8 +10,8 @@ Every line has `v` (format), `seq` (from 1, without gaps), `time` (UTC), `type` 
 | sample | step, index, file (in the job folder), prompt, seed |
 | checkpoint | step, folder, lora |
 | gpu | name, load (0…1), memory_used and memory_total (bytes), temperature (°C), power (W); null where not measured |
-| warning | message, code |
-| error | code, message, hint, details |
+| warning | message, said (the same with its code) |
+| error | code, message, hint, details, said |
 
 After a resume the steps since the last checkpoint come again, with new numbers: for each step the last line counts.
 """

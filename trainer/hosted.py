@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import log
 from ..errors import IsengardError
+from ..sentences import Said
 from .job import ACTIVE, JobFolder, JobWriter
 from .wishes import Wishes
 
@@ -77,7 +78,7 @@ class _HostWishes(Wishes):
         """`pause`, `cancel`, `interrupt` or nothing."""
         if not self.asked and self._host_stops():
             self.interrupt("stopped in the program that prepared it")
-        return self.asked or super().stop
+        return super().stop
 
 
 def _forget_other(job: JobFolder, fingerprint: str) -> None:
@@ -114,7 +115,8 @@ def _fill(
         raise
     finally:
         if writer.state.state in ACTIVE:  # thrown out of the work by the host
-            writer.set_state("interrupted", reason="stopped in the program that prepared it")
+            reason = Said("ended.stopped_preparing", "stopped in the program that prepared it")
+            writer.set_state("interrupted", reason=reason)
 
 
 def _fail(writer: JobWriter, error: IsengardError) -> None:

@@ -9,6 +9,7 @@
         cache/          latents, conditioning, the decoder (safetensors)
         checkpoints/step_000250/   the LoRA, and (the newest two) the full state: written aside, then renamed
         samples/        step_000250_0.png;  lora/  the finished LoRA under its own name;  result.json
+        memory.json     how the training was fitted into the memory, and what it took
 ```
 A job folder is complete: moved to another machine with the same base model, it runs there. Whoever holds the lock is
 the only writer of events and state; while nobody does, a host may set a job to queued, cancelled or interrupted with
@@ -29,6 +30,7 @@ from typing import Any
 
 from ..errors import IsengardError
 from ..files import read_json, told_plainly, write_json, written_aside
+from ..sentences import Said
 from .config import BaseFiles, TrainingConfig, config_from_dict
 from .events import EventReader, EventWriter, now, read_events
 from .lock import Lock, Owner, read_owner
@@ -42,6 +44,7 @@ __all__ = [
 
 FORMAT = 1
 """Version of state.json, dataset.jsonl and result.json; a reader refuses a newer one."""
+_CANCELLED = Said("ended.cancelled_before", "cancelled before it ran")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,8 @@ class JobState:
     steps: int = 0
     reason: str = ""
     """Why it is in this state, for people."""
+    said: dict[str, Any] | None = None
+    """The same with its code, so that it can be said in another language."""
     error: dict[str, Any] | None = None
     """Code, message and hint of what made it fail."""
     correlation_id: str = ""
@@ -100,6 +105,7 @@ class JobFolder:
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
         self.lora = self.path / "lora"
+        self.memory_file = self.path / "memory.json"
         self.result_file = self.path / "result.json"
 
     @classmethod
@@ -200,7 +206,7 @@ class JobFolder:
         with self.writer() as writer:
             writer.requeue(correlation_id)
 
-    def cancel(self, reason: str = "cancelled before it ran") -> None:
+    def cancel(self, reason: str = _CANCELLED) -> None:
         """Cancels a job that no process works on."""
         with self.writer() as writer:
             writer.set_state("cancelled", reason=reason)
@@ -224,7 +230,8 @@ class JobWriter:
     ) -> None:
         """Moves the job on; state.json first, then the event. Raises JOB_STATE for a move that isn't allowed."""
         check_transition(self.state.state, state)
-        self._write(state=state, reason=reason, error=error, step=self.state.step if step is None else step)
+        said = reason.as_dict() if isinstance(reason, Said) else None
+        self._write(state=state, reason=reason, said=said, error=error, step=self.state.step if step is None else step)
         self.emit("state", state=state, step=self.state.step, reason=reason)
 
     def plan_steps(self, steps: int) -> None:
@@ -245,7 +252,7 @@ class JobWriter:
         if self.state.state == "done":
             raise IsengardError("JOB_FINISHED", f"{self.job.path} is done.")
         if self.state.state in ACTIVE:
-            self.set_state("interrupted", reason="the process is gone")
+            self.set_state("interrupted", reason=Said("ended.process_gone", "the process is gone"))
         if self.state.state != "queued":
             self.set_state("queued", reason="resumed")
         if read_control(self.job.control_file).stop:

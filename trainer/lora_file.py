@@ -101,8 +101,11 @@ def _exported(tensors: Mapping[str, Tensor], family: Family, config: TrainingCon
         value = tensor.detach().float() * (scale if name.endswith(".lora_B.weight") else 1.0)
         value = value.to("cpu", dtype).contiguous()
         if not torch.isfinite(value).all():
+            too_large = bool(torch.isfinite(tensor).all())
             raise IsengardError(
-                "LOSS_NOT_FINITE", f"{name} of the LoRA is not finite in {config.save_dtype}; it was not saved."
+                "LOSS_NOT_FINITE",
+                f"{name} of the LoRA is not finite in {config.save_dtype}; it was not saved.",
+                hint="Its numbers are too large for that: set save_dtype to bf16 and resume." if too_large else None,
             )
         exported[family.export_key(name)] = value
     return exported

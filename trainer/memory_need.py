@@ -56,10 +56,18 @@ ARCHITECTURES = {
 
 _KEPT = {"all-linear": (20.1, 19.1), "attention": (15.1, 14.1), "likeness-blocks": (0.0, 13.3)}
 """Numbers of the model's width, a token, that a double and a single block keep for the backward pass, by targets."""
+_INNER = {"all-linear": (6, 5), "attention": (4, 3), "likeness-blocks": (0, 0.1)}
+"""LoRAs that a token goes through in a block: each keeps as many numbers as its rank. 16 of them are in `_KEPT`."""
 _BATCHED = 1.0
 """One more in double blocks with more than one picture."""
 _CREST = 11.0
 """And what is there for moments at the crest, between forward and backward."""
+_CREST_WIDENED = 6.5
+"""The same where a weight is widened for its product meanwhile, without that weight."""
+_CREST_INT8 = 18.0
+"""The same where int8 is multiplied, whose products are 32 bits wide, without a weight that is turned for it."""
+_WIDEST = 5
+"""Squares of the width in the largest weight."""
 _LIKENESS_FROM = 7
 """Single blocks before the first trained one keep nothing."""
 _TURNED = 1.73
@@ -67,8 +75,8 @@ _TURNED = 1.73
 BITS = {"full": 16.0, "fp8": 8.0, "int8": 8.0, "nf4": 4.5}
 _FRAGMENTED = 1.05
 """What the allocator can't use, on all that comes and goes."""
-_LORA_BYTES = 14
-"""A LoRA parameter: fp32 master 4, bf16 copy 2, two moments of the optimizer 8."""
+_MOMENTS = {"adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.2, "prodigy": 16.0}
+"""Bytes that an optimizer keeps for a LoRA parameter."""
 _GRADIENT_BYTES = 6
 """Its gradients at the end of a backward pass: bf16 and fp32."""
 _DECODER = (320 * MIB, 3073)
@@ -102,9 +110,13 @@ def estimate(
     swap: int,
     *,
     both_ways: bool = False,
+    native: bool = True,
     on_gpu: bool = True,
 ) -> Need:
-    """What a step holds at its crest: weights, LoRA with optimizer, and the larger of activations and gradients."""
+    """What a step holds at its crest: weights, LoRA with optimizer, and the larger of activations and gradients.
+
+    `native` says that the device multiplies the weights' format as it is.
+    """
     shape = ARCHITECTURES[config.family]
     wide = config.precision == "fp32" or config.family == "mini" or not on_gpu
     number = 4 if wide else 2
@@ -115,25 +127,33 @@ def estimate(
     rooms = min(2, len(away)) * max((parameters[place] for place in away), default=0)
     weights = (here + rooms) * bits / 8 * (_TURNED if both_ways else 1.0) + shape.others * number
     lora = lora_parameters(config)
-    held = lora * (_LORA_BYTES + (2 if wide else 0) + (4 if config.ema_decay else 0))
-    crest = max(_activations(config, recompute, away, number), lora * _GRADIENT_BYTES) * _FRAGMENTED
+    token = tokens(config) * shape.width * number
+    turn = _CREST * token
+    if form != "full" and not native:
+        turn = max(turn, _CREST_WIDENED * token + _WIDEST * shape.width**2 * number)
+    elif form == "int8":
+        turn = _CREST_INT8 * token + _WIDEST * shape.width**2
+    crest = max(_activations(config, recompute, away) * token + turn, lora * _GRADIENT_BYTES) * _FRAGMENTED
+    held = lora * lora_bytes(config, wide=wide)
     return Need(round(weights), round(held), round(crest), shape.runtime)
 
 
-def _activations(config: TrainingConfig, recompute: int, away: list[int], number: int) -> float:
-    """Bytes at the turn from forward to backward.
+def _activations(config: TrainingConfig, recompute: int, away: list[int]) -> float:
+    """Numbers of the model's width that are kept a token at the turn from forward to backward.
 
     A block keeps `_KEPT`, a recomputed one its input (1) alone; one of the recomputed is whole for a moment.
     """
     shape = ARCHITECTURES[config.family]
     double, single = _KEPT[config.targets]
     double += _BATCHED if config.batch_size > 1 and double else 0.0
+    wider = (config.rank - 16) / shape.width
+    double, single = double + wider * _INNER[config.targets][0], single + wider * _INNER[config.targets][1]
     again = {*spread(recompute, shape.blocks), *away}
     first = shape.doubles + _LIKENESS_FROM * shape.singles // 38 if config.targets == "likeness-blocks" else 0
     kept = [double if place < shape.doubles else single for place in range(shape.blocks)]
     total = sum(1.0 if place in again else kept[place] for place in range(first, shape.blocks))
     total += max((kept[place] for place in again if place >= first), default=0.0)
-    return tokens(config) * shape.width * number * (total + _CREST)
+    return total
 
 
 def tokens(config: TrainingConfig) -> int:
@@ -141,6 +161,13 @@ def tokens(config: TrainingConfig) -> int:
     shape = ARCHITECTURES[config.family]
     pictures = (max(config.resolutions) // 16) ** 2
     return config.batch_size * (pictures + (config.max_text_tokens or shape.text_tokens))
+
+
+def lora_bytes(config: TrainingConfig, *, wide: bool) -> float:
+    """What is kept for a LoRA parameter all the time: fp32 master 4, a copy in bf16 2, the optimizer's moments, the
+    average 4, and 4 for a gradient that waits while another pass runs."""
+    several = config.gradient_accumulation > 1 or config.class_preservation > 0
+    return 4 + (0 if wide else 2) + _MOMENTS[config.optimizer] + (4 if config.ema_decay else 0) + (4 if several else 0)
 
 
 def lora_parameters(config: TrainingConfig) -> int:
@@ -163,6 +190,11 @@ def decoding(width: int, height: int) -> int:
 
 def main_memory(config: TrainingConfig, form: str, swap: int) -> int:
     """The encoders, one at a time, are the most; then the swapped blocks. The base model's file is only mapped."""
+    return round(max(ARCHITECTURES[config.family].encoders, waiting(config, form, swap)) * 1.15) + GIB
+
+
+def waiting(config: TrainingConfig, form: str, swap: int) -> int:
+    """Bytes of the swapped blocks, which stay in the main memory as long as it trains."""
     shape = ARCHITECTURES[config.family]
-    moved = sum(shape.block_parameters(place) for place in spread(swap, shape.blocks)) * BITS[form] / 8
-    return round(max(shape.encoders, moved) * 1.15) + GIB
+    moved = sum(shape.block_parameters(place) for place in spread(swap, shape.blocks))
+    return round(moved * (16.0 if form == "full" else BITS[form]) / 8)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .config import PLANNED, TrainingConfig
-from .memory_need import ARCHITECTURES, BITS, GIB, Need, estimate, main_memory, spread, tokens
+from .memory_need import ARCHITECTURES, BITS, GIB, Need, estimate, main_memory, spread, tokens, waiting
 
 _SLACK = 0.98
-"""Of what is free."""
+"""Of what is free on the device."""
+_MAIN_SHARE = 0.8
+"""Of what is free in the main memory: so much may wait there for good without pressing on everything else."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,27 @@ class Features:
 
     fp8: bool = False
     """e4m3 products: Ada, Hopper and newer."""
+    int8: bool = False
+    """int8 products: Ampere and newer."""
     nf4: bool = False
     """bitsandbytes is there."""
+
+    def multiplies(self, form: str) -> bool:
+        """Whether weights are multiplied as they are kept."""
+        return {"full": True, "fp8": self.fp8, "int8": self.int8}.get(form, False)
+
+
+@dataclass(frozen=True)
+class Way:
+    """What of a plan decides how long a step takes."""
+
+    base_weights: str = "full"
+    recompute_blocks: int = 0
+    swap_blocks: int = 0
+
+    def __post_init__(self) -> None:
+        if self.base_weights not in BITS or min(self.recompute_blocks, self.swap_blocks) < 0:
+            raise ValueError(f"no way to train: {self}")
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,12 @@ class MemoryPlan:
     """Bytes of the main memory while it trains."""
     fits: bool
     """Whether it fits into what is free; the leanest way there is, if none does."""
+    main_fits: bool = True
+    """Whether the main memory has the room for the blocks that wait there."""
+
+    @property
+    def way(self) -> Way:
+        return Way(self.base_weights, self.recompute_blocks, self.swap_blocks)
 
     def as_dict(self) -> dict[str, object]:
         """For events and files."""
@@ -51,6 +78,7 @@ class MemoryPlan:
             "runtime_bytes": self.need.runtime,
             "main_bytes": self.main,
             "fits": self.fits,
+            "main_fits": self.main_fits,
         }
 
     def sentence(self, blocks: int) -> str:
@@ -65,25 +93,47 @@ class MemoryPlan:
 
 
 def choose_plan(
-    config: TrainingConfig, free: int | None, features: Features = Features(), *, on_gpu: bool = True
+    config: TrainingConfig,
+    free: int | None,
+    features: Features = Features(),
+    *,
+    on_gpu: bool = True,
+    main_free: int | None = None,
 ) -> MemoryPlan:
     """The fastest way that fits into `free` bytes of the device, with what the settings fix; None is without a limit.
 
     Full precision is taken where it fits without recomputing anything: then nothing is given up. Else every format is
     tried with as few blocks recomputed, and then as few swapped, as make it fit, and the one wins whose step is
-    estimated to be shortest.
+    estimated to be shortest. `main_free` limits what waits in the main memory; where no way keeps to it, the one is
+    taken that lets the least wait there (`main_fits` is false).
     """
     limit = float("inf") if free is None else free * _SLACK
+    room = float("inf") if main_free is None else main_free * _MAIN_SHARE
     if not on_gpu:
-        return _plan(config, "full" if config.base_weights == "auto" else config.base_weights, limit, on_gpu=False)
-    made = [_plan(config, form, limit, features=features) for form in _forms(config, features)]
+        form = "full" if config.base_weights == "auto" else config.base_weights
+        return _plan(config, form, limit, float("inf"), Features(), on_gpu=False)
+    chosen = _fastest(config, limit, room, features)
+    if not chosen.fits:
+        fitting = [plan for plan in _plans(config, limit, float("inf"), features) if plan.fits]
+        if fitting:
+            least = min(fitting, key=lambda plan: waiting(config, plan.base_weights, plan.swap_blocks))
+            return replace(least, main_fits=False)
+    return chosen
+
+
+def _fastest(config: TrainingConfig, limit: float, room: float, features: Features) -> MemoryPlan:
+    made = _plans(config, limit, room, features)
     for plan in made:
         if plan.fits and plan.base_weights == "full" and not plan.recompute_blocks + plan.swap_blocks:
             return plan
     fitting = [plan for plan in made if plan.fits]
     if fitting:
-        return min(fitting, key=lambda plan: step_time(config, plan, features))
+        return min(fitting, key=lambda plan: step_time(config, plan.way, features))
     return min(made, key=lambda plan: plan.need.total)
+
+
+def _plans(config: TrainingConfig, limit: float, room: float, features: Features) -> list[MemoryPlan]:
+    return [_plan(config, form, limit, room, features) for form in _forms(config, features)]
 
 
 def _forms(config: TrainingConfig, features: Features) -> tuple[str, ...]:
@@ -93,19 +143,20 @@ def _forms(config: TrainingConfig, features: Features) -> tuple[str, ...]:
 
 
 def _plan(
-    config: TrainingConfig, form: str, limit: float, *, features: Features = Features(), on_gpu: bool = True
+    config: TrainingConfig, form: str, limit: float, room: float, features: Features, *, on_gpu: bool = True
 ) -> MemoryPlan:
     """The way with this format that recomputes, then swaps, as few blocks as it can."""
     blocks = ARCHITECTURES[config.family].blocks
-    need = estimate(config, form, 0, 0)
+    native = features.multiplies(form) or not on_gpu
+    need = estimate(config, form, 0, 0, native=native)
     recompute = swap = 0
     for recompute, swap in _ways(config, form, blocks, on_gpu):
-        need = estimate(config, form, recompute, swap, on_gpu=on_gpu)
+        need = estimate(config, form, recompute, swap, native=native, on_gpu=on_gpu)
         if need.total <= limit:
             break
-    fits = need.total <= limit
+    fits = need.total <= limit and waiting(config, form, swap) <= room
     both_ways = False
-    if form in ("fp8", "int8") and features.fp8 and fits and not swap and limit != float("inf"):
+    if native and form != "full" and on_gpu and fits and not swap and limit != float("inf"):
         turned = estimate(config, form, recompute, swap, both_ways=True)
         if turned.total <= limit:
             need, both_ways = turned, True
@@ -136,18 +187,18 @@ _TRAVEL = 20e9
 _PACES = {"full": 1.0, "int8": 0.8, "nf4": 1.25}
 
 
-def step_time(config: TrainingConfig, plan: MemoryPlan, features: Features) -> float:
-    """Seconds of a step on an imagined GPU, for comparing plans and for nothing else.
+def step_time(config: TrainingConfig, way: Way, features: Features) -> float:
+    """Seconds of a step on an imagined GPU, for comparing ways and for nothing else.
 
     Twelve squares of the width act on a token in a block; forward and backward to the input are four operations for
     each, recomputing two more. fp8 is quicker where it is multiplied as it is, else its weights are widened first. Of
     computing and copying the longer counts, and a tenth of the shorter.
     """
     shape = ARCHITECTURES[config.family]
-    again = len({*spread(plan.recompute_blocks, shape.blocks), *spread(plan.swap_blocks, shape.blocks)})
+    again = len({*spread(way.recompute_blocks, shape.blocks), *spread(way.swap_blocks, shape.blocks)})
     work = 12 * shape.width**2 * tokens(config) * (4 * shape.blocks + 2 * again)
-    pace = (0.7 if features.fp8 else 1.1) if plan.base_weights == "fp8" else _PACES[plan.base_weights]
+    pace = (0.7 if features.fp8 else 1.1) if way.base_weights == "fp8" else _PACES[way.base_weights]
     computing = work * pace / _FLOPS
-    moved = sum(shape.block_parameters(place) for place in spread(plan.swap_blocks, shape.blocks))
-    copying = 2 * moved * BITS[plan.base_weights] / 8 / _TRAVEL
+    moved = sum(shape.block_parameters(place) for place in spread(way.swap_blocks, shape.blocks))
+    copying = 2 * moved * BITS[way.base_weights] / 8 / _TRAVEL
     return max(computing, copying) + 0.1 * min(computing, copying)

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from ..errors import IsengardError
 from ..media.folders import find_photos
+from ..sentences import Said
 from .config import TrainingConfig
 from .disk import estimate_disk
 from .families import check_base
-from .memory_plan import Features, MemoryPlan, choose_plan
+from .memory_need import ARCHITECTURES
+from .memory_plan import Features, MemoryPlan, Way, choose_plan, step_time
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Outlook:
     """Photos that would be trained on."""
     config: TrainingConfig | None
     """None if the settings don't make one."""
-    warnings: tuple[str, ...]
+    warnings: tuple[Said, ...]
     """What is allowed but not good."""
     obstacles: tuple[IsengardError, ...]
     """What must be mended first."""
@@ -53,17 +55,18 @@ def look_ahead(
     *,
     encoders: bool = True,
     device_free: int | None = None,
+    main_free: int | None = None,
     on_gpu: bool = True,
 ) -> Outlook:
     """Looks at the photos, the settings, the base model's files and the disk of the existing folder `disk_at`.
 
-    Without `encoders`, VAE and text encoders are somebody else's matter: they are loaded on a graph. `device_free` is
-    how many bytes of the GPU's memory are free, None if nobody knows.
+    Without `encoders`, VAE and text encoders are somebody else's matter: they are loaded on a graph. `device_free`
+    and `main_free` are how many bytes of the GPU's and of the main memory are free, None if nobody knows.
     """
     from .photos import read_folder
 
     obstacles: list[IsengardError] = []
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Said, ...] = ()
     sizes: list[int] = []
     try:
         found = read_folder(photos_dir)
@@ -79,7 +82,7 @@ def look_ahead(
     except IsengardError as problem:
         obstacles.append(problem)
     needed, free = estimate_disk(made, sizes) if made else 0, shutil.disk_usage(disk_at).free
-    plan = _plan(made, device_free, on_gpu) if made else None
+    plan = _plan(made, device_free, on_gpu, main_free) if made else None
     if needed > free:
         obstacles.append(_disk_full(needed, free))
     return Outlook(
@@ -93,9 +96,22 @@ def estimate_memory(config: TrainingConfig, free: int | None = None, *, on_gpu: 
     return _need(_plan(config, free, on_gpu))
 
 
-def _plan(config: TrainingConfig, free: int | None, on_gpu: bool) -> MemoryPlan:
-    installed = importlib.util.find_spec("bitsandbytes") is not None
-    return choose_plan(config, free, Features(nf4=installed), on_gpu=on_gpu and config.family != "mini")
+def way_as_set(config: TrainingConfig) -> Way:
+    """How a training is fitted in where nothing is known but its settings: what they leave open is not given up."""
+    form = "full" if config.base_weights == "auto" else config.base_weights
+    blocks = ARCHITECTURES[config.family].blocks
+    recompute = blocks if config.gradient_checkpointing else max(0, config.recompute_blocks)
+    return Way(form, min(recompute, blocks), min(max(0, config.swap_blocks), blocks))
+
+
+def longer_by(config: TrainingConfig, way: Way, other: Way) -> float:
+    """How many times as long a step of these settings takes in one way as in another, estimated."""
+    return step_time(config, way, Features()) / step_time(config, other, Features())
+
+
+def _plan(config: TrainingConfig, free: int | None, on_gpu: bool, main_free: int | None = None) -> MemoryPlan:
+    features = Features(nf4=importlib.util.find_spec("bitsandbytes") is not None)
+    return choose_plan(config, free, features, on_gpu=on_gpu and config.family != "mini", main_free=main_free)
 
 
 def _need(plan: MemoryPlan) -> MemoryNeed:
@@ -110,10 +126,13 @@ def _count(folder: Path) -> int:
 
 
 def _disk_full(needed: int, free: int) -> IsengardError:
+    wants, has = round(needed / 1e9, 1), round(free / 1e9, 1)
+    text = f"The training needs up to {wants} GB of disk, and {has} GB are free."
+    hint = "Free disk space, or lower rank or the number of checkpoints (save_every)."
     return IsengardError(
         "DISK_FULL",
-        f"The training needs up to {needed / 1e9:.1f} GB of disk, and {free / 1e9:.1f} GB are free.",
-        hint="Free disk space, or lower rank or the number of checkpoints (save_every).",
+        Said("disk.too_little", text, needed=wants, free=has),
+        hint=Said("disk.make_room", hint),
         needed=needed,
         free=free,
     )

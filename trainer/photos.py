@@ -13,6 +13,7 @@ from ..media.captions import read_caption
 from ..media.folders import FoundFiles, find_photos
 from ..media.pictures import SHOWN, listed, picture_format, shown_name
 from ..media.pixels import decode, flat_rgb, load_photo, read_bytes
+from ..sentences import Said, several
 
 __all__ = ["Photo", "PhotoInfo", "PhotoSet", "inspect_photo", "load_photo", "read_folder"]
 
@@ -52,8 +53,7 @@ class PhotoSet:
     """All photos of a folder."""
 
     photos: tuple[Photo, ...]
-    warnings: tuple[str, ...]
-    """Plain sentences."""
+    warnings: tuple[Said, ...]
 
 
 def inspect_photo(path: Path) -> PhotoInfo:
@@ -125,11 +125,13 @@ def _bad_photos(problems: Sequence[tuple[Path, IsengardError]], total: int) -> I
     if len(problems) > 1:
         shown = " ".join(problem.message for _, problem in problems[:SHOWN])
         more = f" And {len(problems) - SHOWN} more." if len(problems) > SHOWN else ""
-        message = f"{len(problems)} of {total} photos can't be used. {shown}{more}"
+        text = f"{len(problems)} of {total} photos can't be used. {shown}{more}"
+        told = several([problem.message for _, problem in problems[:SHOWN]])
+        message = Said("photos.unusable", text, n=len(problems), total=total, what=told)
     return IsengardError(first.code, message, hint=first.hint, photos=details)
 
 
-def _without_doubles(photos: Sequence[Photo]) -> tuple[list[Photo], list[str]]:
+def _without_doubles(photos: Sequence[Photo]) -> tuple[list[Photo], list[Said]]:
     """Of files with equal bytes the first that has a caption, in the place of the first; and a warning for each."""
     groups: dict[str, list[Photo]] = {}
     for photo in photos:
@@ -140,20 +142,29 @@ def _without_doubles(photos: Sequence[Photo]) -> tuple[list[Photo], list[str]]:
         kept.append(best)
         if len(group) > 1:
             names = listed([shown_name(photo.info.path) for photo in group])
-            warnings.append(f"{names} are the same picture; {shown_name(best.info.path)} is used, and once.")
+            used = shown_name(best.info.path)
+            text = f"{names} are the same picture; {used} is used, and once."
+            warnings.append(Said("photos.same", text, photos=names, used=used))
     return kept, warnings
 
 
-def _warnings(photos: Sequence[Photo]) -> list[str]:
-    found = []
-    if len(photos) < FEWEST:
-        found.append(f"Only {len(photos)} photos: the likeness will be rough. 15 to 30 different ones work best.")
-    found += [f"{shown_name(photo.info.path)}: {photo.info.note}" for photo in photos if photo.info.note]
+def _warnings(photos: Sequence[Photo]) -> list[Said]:
+    found, count = [], len(photos)
+    if count < FEWEST:
+        text = f"Only {count} photos: the likeness will be rough. 15 to 30 different ones work best."
+        found.append(Said("photos.few", text, n=count))
+    for photo in photos:
+        if note := photo.info.note:
+            name = shown_name(photo.info.path)
+            found.append(Said("photos.note", f"{name}: {note}", photo=name, note=note))
     bare = [shown_name(photo.info.path) for photo in photos if not photo.caption]
-    if bare and len(bare) < len(photos):
-        found.append(f"{len(bare)} of {len(photos)} photos have no caption beside them: {listed(bare)}.")
+    if bare and len(bare) < count:
+        names = listed(bare)
+        text = f"{len(bare)} of {count} photos have no caption beside them: {names}."
+        found.append(Said("photos.some_without_caption", text, n=len(bare), count=count, photos=names))
     elif bare:
-        found.append("No photo has a caption, so place, pose and clothes may be learned as part of the person.")
+        text = "No photo has a caption, so place, pose and clothes may be learned as part of the person."
+        found.append(Said("photos.none_with_caption", text))
     return found
 
 

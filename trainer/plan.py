@@ -15,21 +15,24 @@ from ..errors import IsengardError
 from ..files import sync, told_plainly
 from ..media.captions import place_trigger
 from ..media.pictures import listed, shown_name
+from ..sentences import Said
 from .buckets import MAX_ENLARGEMENT, Placement, assign_buckets
 from .config import TrainingConfig
 from .disk import check_disk, estimate_disk
 from .families import check_base
 from .folders import check_free, made_aside
 from .job import JobFolder, PhotoEntry
+from .memory_plan import MemoryPlan, Way
 from .modelfiles import identify
-from .outlook import MemoryNeed, Outlook, estimate_memory, look_ahead
+from .outlook import MemoryNeed, Outlook, estimate_memory, longer_by, look_ahead, way_as_set
 
 if TYPE_CHECKING:
     from .photos import Photo, PhotoInfo
 
 __all__ = [
-    "MemoryNeed", "NewJob", "Outlook", "PlacedPhoto", "change_config", "check_base", "estimate_disk", "estimate_memory",
-    "identify", "look_ahead", "make_job", "place_photos", "train_again",
+    "MemoryNeed", "MemoryPlan", "NewJob", "Outlook", "PlacedPhoto", "Way", "change_config", "check_base",
+    "estimate_disk", "estimate_memory", "identify", "longer_by", "look_ahead", "make_job", "place_photos",
+    "train_again", "way_as_set",
 ]  # fmt: skip
 
 UNIT = 16
@@ -208,23 +211,27 @@ def _safe_name(number: int, info: PhotoInfo) -> str:
     return f"{number:03d}-{words or 'photo'}.{ending}"
 
 
-def _size_warnings(names: Sequence[str], placed: Sequence[Placement]) -> list[str]:
+def _size_warnings(names: Sequence[str], placed: Sequence[Placement]) -> list[Said]:
     found = []
     smaller: dict[tuple[int, ...], list[str]] = {}
     for name, place in zip(names, placed, strict=True):
         if place.too_small_for:
             smaller.setdefault(tuple(sorted(place.too_small_for)), []).append(name)
     for sizes, those in sorted(smaller.items()):
-        found.append(
-            f"Too small for {' and '.join(map(str, sizes))} px, so trained at a smaller size: {listed(those)}."
-        )
+        wanted, photos = " and ".join(map(str, sizes)), listed(those)
+        text = f"Too small for {wanted} px, so trained at a smaller size: {photos}."
+        found.append(Said("photos.too_small_for", text, sizes=", ".join(map(str, sizes)), photos=photos))
     blurred = [f"{name} ({place.enlarged:.1f}×)" for name, place in zip(names, placed, strict=True)
                if place.enlarged > MAX_ENLARGEMENT]  # fmt: skip
     if blurred:
-        found.append(f"Much smaller than the training size and enlarged, which teaches blur: {listed(blurred)}.")
+        photos = listed(blurred)
+        text = f"Much smaller than the training size and enlarged, which teaches blur: {photos}."
+        found.append(Said("photos.enlarged", text, photos=photos))
     cut = [
         f"{name} ({place.cropped:.0%})" for name, place in zip(names, placed, strict=True) if place.cropped > _CROPPED
     ]
     if cut:
-        found.append(f"Very long shapes, cropped to about 2:1; check that the face is in the middle: {listed(cut)}.")
+        photos = listed(cut)
+        text = f"Very long shapes, cropped to about 2:1; check that the face is in the middle: {photos}."
+        found.append(Said("photos.long", text, photos=photos))
     return found

@@ -60,18 +60,3 @@ def _birth_windows(pid: int) -> str:
 def own_identity() -> tuple[int, str]:
     """Number and birth time of this process."""
     return os.getpid(), birth_time(os.getpid())
-
-
-def step_back() -> None:
-    """Lets everybody else go first from now on: a page that is open beside a training on the CPU stays quick."""
-    if sys.platform == "win32":
-        import ctypes
-
-        kernel = ctypes.windll.kernel32
-        kernel.SetPriorityClass(kernel.GetCurrentProcess(), 0x4000)  # BELOW_NORMAL_PRIORITY_CLASS
-        return
-    os.nice(10)
-    try:  # on Linux desktops sessions share the processor first, and what nice says counts within ours only
-        Path("/proc/self/autogroup").write_text("10", encoding="ascii")
-    except OSError:
-        return  # there are no such groups, or we may not

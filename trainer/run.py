@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import log, settings
 from ..errors import IsengardError
+from ..sentences import Said
 from .backends import load_backend
 from .backends.interface import Run
 from .job import ExitCode, JobFolder, JobWriter
@@ -24,6 +25,10 @@ _CODES = {
     "interrupted": ExitCode.INTERRUPTED,
 }
 _STOPPED = {"pause": "paused", "cancel": "cancelled"}
+_BEFORE_IT_BEGAN = {
+    "pause": Said("ended.paused_before", "paused before it began"),
+    "cancel": Said("ended.cancelled_before", "cancelled before it began"),
+}
 
 
 def run_job(
@@ -69,7 +74,7 @@ def _attempt(run: Run, reporter: JobReporter, writer: JobWriter, correlation_id:
         _LOG.info("the job is done already", lora=str(run.job.lora))
         return ExitCode.DONE
     if writer.state.state == "queued" and (asked := run.wishes.asked) in _STOPPED:
-        reporter.set_state(_STOPPED[asked], reason=f"{_STOPPED[asked]} before it began")
+        reporter.set_state(_STOPPED[asked], reason=_BEFORE_IT_BEGAN[asked])
         return _CODES[writer.state.state]
     if writer.state.state != "queued":
         writer.requeue()
@@ -87,7 +92,8 @@ def _attempt(run: Run, reporter: JobReporter, writer: JobWriter, correlation_id:
     except IsengardError as error:
         return _fail(error, reporter, writer)
     except KeyboardInterrupt:
-        reporter.set_state("interrupted", reason="ended by Ctrl+C, not saved since the last checkpoint")
+        reason = Said("ended.by_keys", "ended by Ctrl+C, not saved since the last checkpoint")
+        reporter.set_state("interrupted", reason=reason)
         return ExitCode.INTERRUPTED
     except Exception as problem:  # noqa: BLE001 (whatever it is, the job's state and log must say so)
         _LOG.exception("unforeseen failure")

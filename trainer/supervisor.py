@@ -14,6 +14,8 @@ from typing import Any
 
 from .. import log, settings
 from ..errors import IsengardError
+from ..priority import step_back
+from ..sentences import Said
 from .job import ACTIVE, EventReader, ExitCode, JobFolder, ask, read_events
 
 POLL_SECONDS = 0.1
@@ -122,6 +124,7 @@ class Supervisor:
                 env=settings.child_environment(),
                 **own_group,
             )
+        step_back(process.pid)
         _LOG.info("started the trainer", pid=process.pid, job=str(self.job.path))
         return process
 
@@ -160,7 +163,8 @@ class Supervisor:
                 process.stdin.close()
         self.exit_code = await watch
         if self.job.state().state in ACTIVE:
-            self.job.mark_interrupted("stopped together with the program that supervised it")
+            text = "stopped together with the program that supervised it"
+            self.job.mark_interrupted(Said("ended.with_host", text))
 
 
 def tail_of(path: Path) -> str:

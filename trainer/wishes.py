@@ -11,8 +11,13 @@ from types import FrameType
 
 from .. import log
 from ..errors import IsengardError
+from ..sentences import Said
 from .states import Control, read_control
 
+_ASKED = {
+    "pause": Said("ended.paused_by_request", "paused by request"),
+    "cancel": Said("ended.cancelled_by_request", "cancelled by request"),
+}
 _LOG = log.get("trainer.wishes")
 
 
@@ -30,10 +35,9 @@ class Wishes:
 
     @property
     def stop(self) -> str:
-        """`pause`, `cancel`, `interrupt` or nothing."""
-        if self._interrupted:
-            return "interrupt"
-        return self.asked
+        """`pause`, `cancel`, `interrupt` or nothing. Who asks to pause or cancel, and then by signal because it takes
+        long, still means to pause or cancel."""
+        return self.asked or ("interrupt" if self._interrupted else "")
 
     @property
     def asked(self) -> str:
@@ -44,7 +48,7 @@ class Wishes:
     @property
     def reason(self) -> str:
         """Why the run stops, for people."""
-        return self._interrupted or {"pause": "paused by request", "cancel": "cancelled by request"}.get(self.stop, "")
+        return _ASKED.get(self.asked, self._interrupted)
 
     def take_sample(self) -> bool:
         """Whether sample pictures were asked for out of turn since the last call."""
@@ -76,14 +80,15 @@ class Wishes:
             with suppress(OSError):
                 while os.read(0, 1):  # sys.stdin's own lock would be held while Python shuts down
                     pass
-            self.interrupt("the program that started the training ended it or is gone")
+            self.interrupt(Said("ended.parent_gone", "the program that started the training ended it or is gone"))
 
         threading.Thread(target=wait, name="lifeline", daemon=True).start()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._interrupted and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.interrupt(f"ended by {signal.Signals(number).name}")
+        name = signal.Signals(number).name
+        self.interrupt(Said("ended.by_system", f"ended by {name}", signal=name))
 
     def _poll(self) -> None:
         try:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 
 from .. import settings
-from ..errors import IsengardError
 from ..library.jobs import Job
 from ..trainer.job import read_control
 from ..trainer.supervisor import Supervisor
@@ -69,7 +68,7 @@ class Attempts:
             for task in (run, end, *asked):
                 task.cancel()
             results = await asyncio.gather(run, end, *asked, return_exceptions=True)
-        if isinstance(results[0], IsengardError):
+        if isinstance(results[0], Exception):
             raise results[0]
         return supervisor.exit_code
 

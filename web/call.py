@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from aiohttp import web
 
 from ..library.store import Library
+from .answers import finish
 from .routing import Route
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Call:
     """Put onto the answer."""
     status: int = 0
     """Instead of the route's; one of its `also`."""
+    begun: bool = False
+    """The answer is on its way already: what fails now can only break it off."""
 
     @property
     def library(self) -> Library:
@@ -41,6 +44,12 @@ class Call:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs what reads or writes files in a thread, with this request's correlation id on its log lines."""
         return await self.services.run(function, *args, **kwargs)
+
+    async def begin(self, response: web.StreamResponse) -> None:
+        """Sends the headers of an answer whose body the handler writes itself."""
+        finish(response, self.correlation_id, self.headers)
+        self.begun = True
+        await response.prepare(self.request)
 
     def created(self, path: str) -> None:
         """Says where what was made is found."""

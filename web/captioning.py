@@ -22,12 +22,13 @@ from ..library.captions.captioners.interface import Captioner, CaptionResult
 from ..library.photo_files import Key
 from ..library.store import Library
 from ..media.captions import read_caption
+from ..sentences import Said, as_said
 
 _LOOK_SECONDS = 1.0
 """How often a run looks whether the training is over that it waits for."""
 _TELL_SECONDS = 0.3
 _SAVE_SECONDS = 2.0
-_CANCELLED = "cancelled by request"
+_CANCELLED = Said("ended.cancelled_by_request", "cancelled by request")
 _LOG = log.get("web.captioning")
 
 
@@ -161,8 +162,7 @@ class Captioning:
         try:
             captioner = load_captioner(run.captioner, models=self._library.models)
             self._wait_for_device(run, captioner)
-            if not self._unwanted(run):
-                self._describe(run, captioner)
+            self._describe(run, captioner)
         except IsengardError as problem:
             if not self._unwanted(run):
                 return "failed", problem.message, problem.as_dict()
@@ -173,7 +173,7 @@ class Captioning:
             return "done", "", None
         if run.id in self._cancelled:
             return "cancelled", _CANCELLED, None
-        return "interrupted", "the server ended meanwhile", None
+        return "interrupted", Said("ended.server_ended", "the server ended meanwhile"), None
 
     def _unwanted(self, run: CaptionRun) -> bool:
         return self._ending or run.id in self._cancelled
@@ -188,6 +188,8 @@ class Captioning:
 
     def _describe(self, run: CaptionRun, captioner: Captioner) -> None:
         with self._turn:
+            if self._unwanted(run):  # from here on, whoever breaks it off stops the captioner
+                return
             self._captioner = captioner
             run.state, run.reason = "running", ""
             self._keep(run)
@@ -244,7 +246,8 @@ class Captioning:
         last = run.changes[-1] if run.changes else None
         self._tell(
             {
-                "run": run.id, "state": run.state, "reason": run.reason, "done": run.done, "total": len(run.photos),
+                "run": run.id, "state": run.state, "reason": run.reason,
+                "said": as_said(run.reason), "done": run.done, "total": len(run.photos),
                 "last": {"character": last.character, "file": last.file, "after": last.after} if last else None,
             }
         )  # fmt: skip

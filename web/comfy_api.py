@@ -39,8 +39,11 @@ class ComfyApi:
     def queue(self) -> tuple[list[str], list[Pending]]:
         """Ids of the prompts that run, and those that wait, the next one first."""
         found = self._ask("GET", "/queue")
-        running = [str(item[1]) for item in found["queue_running"]]
-        waiting = [Pending(str(item[1]), float(item[0])) for item in found["queue_pending"]]
+        try:
+            running = [str(item[1]) for item in found["queue_running"]]
+            waiting = [Pending(str(item[1]), float(item[0])) for item in found["queue_pending"]]
+        except (LookupError, TypeError, ValueError) as problem:
+            raise self._foreign() from problem
         return running, sorted(waiting, key=lambda item: item.number)
 
     def delete(self, prompt_ids: list[str]) -> None:
@@ -75,7 +78,18 @@ class ComfyApi:
             ) from problem
         if answer.status >= 400:
             raise IsengardError("COMFYUI_REFUSED", f"ComfyUI refused {method} {path}: {refusal(answer.status, data)}")
-        return json.loads(data) if data.strip() else {}
+        try:
+            found = json.loads(data) if data.strip() else {}
+        except ValueError as problem:
+            raise self._foreign() from problem
+        if answer.status >= 300 or not isinstance(found, dict):
+            raise self._foreign()
+        return found
+
+    def _foreign(self) -> IsengardError:
+        """Something stands between us and ComfyUI, a pack that sends everybody to its login page for one."""
+        where = urlsplit(self._address()).geturl()
+        return IsengardError("COMFYUI_UNREACHABLE", f"What answers at {where} does not answer as ComfyUI does.")
 
 
 def _connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection:

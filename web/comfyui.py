@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import filelock
 from aiohttp import web
 
 from .. import log, settings
@@ -26,7 +27,7 @@ _POLICY = "frame-ancestors 'self'; object-src 'none'; base-uri 'none'"
 class ComfyHost:
     """The API's router and what its handlers work with."""
 
-    def __init__(self, services: Services, folder: str, lock: object) -> None:
+    def __init__(self, services: Services, folder: str, lock: filelock.BaseFileLock) -> None:
         self.services = services
         self._lock = lock
         self._folder = folder
@@ -41,9 +42,16 @@ class ComfyHost:
         self._router.add_routes(table)
 
     async def start(self) -> None:
-        """Begins, on ComfyUI's own loop."""
+        """Begins, on ComfyUI's own loop; if that fails, nothing is left of it, and another can try."""
         self.services.hub.attach()
-        await self.services.start()
+        writing = log.write_to(self.services.server_log)
+        try:
+            await self.services.start()
+        except BaseException:
+            await self.services.stop()
+            log.stop_writing(writing)
+            self._lock.release()
+            raise
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Finds the handler and lets it answer."""
@@ -71,15 +79,18 @@ def make_host(around: Surroundings) -> ComfyHost:
     """
     log.configure(settings.log_level())
     lock = taken(settings.volume_root())
-    services = make_services(
-        host="comfyui",
-        on_network=around.on_network(),
-        library=the_library(),
-        make_queue=lambda jobs, changed: PromptQueue(jobs, around.address, changed=changed),
-        comfyui=ComfyUIAt(address=around.address, inside=True),
-    )
-    log.write_to(services.server_log)
-    return ComfyHost(services, around.folder, lock)
+    try:
+        services = make_services(
+            host="comfyui",
+            on_network=around.on_network(),
+            library=the_library(),
+            make_queue=lambda jobs, changed: PromptQueue(jobs, around.address, changed=changed),
+            comfyui=ComfyUIAt(address=around.address, inside=True),
+        )
+        return ComfyHost(services, around.folder, lock)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _index(folder: str) -> str:

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from .answers import finish
 from .call import Call
 from .uploads import desk
 
@@ -46,8 +45,7 @@ async def made_for_this(call: Call, write: Callable[[Path], None], name: str, ki
         stream = await call.run(target.open, "rb")
         try:
             response.content_length = (await call.run(target.stat)).st_size
-            finish(response, call.correlation_id, call.headers)
-            await response.prepare(call.request)
+            await call.begin(response)
             while chunk := await call.run(stream.read, _CHUNK):
                 await response.write(chunk)
             await response.write_eof()

@@ -59,7 +59,12 @@ def endpoint(route: Route, prefix: str, provider: Provider, guard: Guard) -> Htt
         try:
             result = await route.handler(call, **await _arguments(request, route))
             return _response(result, call), services.redaction, call.headers
-        except IsengardError as error:
+        except Exception as problem:
+            if call.begun and not isinstance(problem, ConnectionResetError):
+                raise _broken_off(request, problem) from problem
+            if not isinstance(problem, IsengardError):
+                raise
+            error = problem
             if error.status >= 500:
                 _LOG.warning("a request failed", route=route.path, code=error.code, problem=error.message)
             return error_answer(error, correlation_id, services.redaction), services.redaction, {}
@@ -125,6 +130,14 @@ async def _guarded(
     return response
 
 
+def _broken_off(request: web.Request, problem: Exception) -> ConnectionResetError:
+    """A second answer behind a part of the first would be taken for its rest: the connection is closed instead."""
+    _LOG.error("an answer was broken off", path=request.path, exc_info=problem)
+    if request.transport is not None:
+        request.transport.abort()
+    return ConnectionResetError("broken off")
+
+
 async def _arguments(request: web.Request, route: Route) -> dict[str, Any]:
     arguments: dict[str, Any] = {name: request.match_info[name] for name in route.parameters}
     if route.query is not None:
@@ -141,7 +154,5 @@ def _response(result: Any, call: Call) -> web.StreamResponse:
         return json_answer(result, call.status or call.route.status)
     if isinstance(result, Encoded):
         return encoded_answer(result, call.status or call.route.status)
-    if result is None:
-        return web.Response(status=call.status or call.route.status)
     assert isinstance(result, web.StreamResponse), result
     return result

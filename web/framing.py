@@ -7,6 +7,8 @@ from typing import Any
 
 BEAT_SECONDS = 15.0
 """After so long without an event a comment is sent: proxies close silent connections, and a dead client shows."""
+BEAT = b": beat\n\n"
+"""That comment."""
 
 
 def encode(kind: str, data: Any, number: str | int = "") -> bytes:

@@ -16,6 +16,7 @@ from ..library import basemodels, characters, loras
 from ..library.gallery import Picture
 from ..library.loras import Lora
 from ..library.store import Library
+from ..sentences import Said
 from ..trainer.job import BaseFiles, JobFolder
 from ..trainer.plan import identify
 
@@ -133,15 +134,15 @@ def missing_base(family: str, base: BaseFiles) -> str:
     """Why nothing can be made with a family on this machine, as a sentence; empty if its base model is there."""
     if family == "mini" or base.transformer:
         return ""
-    wanted = basemodels.PARTS[family][0]
-    return (
-        f"{basemodels.TITLES[family]} is not on this machine: {wanted.names[0]} from {wanted.source} belongs into "
-        f"models/{wanted.folders[0]}."
-    )
+    wanted, model = basemodels.PARTS[family][0], basemodels.TITLES[family]
+    file, source, folder = wanted.names[0], wanted.source, f"models/{wanted.folders[0]}"
+    text = f"{model} is not on this machine: {file} from {source} belongs into {folder}."
+    return Said("model.not_here", text, model=model, file=file, source=source, folder=folder)
 
 
 def _there(base: BaseFiles) -> bool:
-    return base.transformer != "" and Path(base.transformer).exists()
+    """Whether it names a transformer, and all that it names is there."""
+    return base.transformer != "" and all(Path(path).exists() for path in vars(base).values() if path)
 
 
 def _files(noted: Mapping[str, Any]) -> BaseFiles:

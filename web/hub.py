@@ -1,32 +1,21 @@
 """Live events for every page that is open: a ring that all listeners read, each at its own pace.
 
-A listener is a place in the ring and nothing else, so hundreds cost little and a slow one holds no memory: when the
-ring has gone past it, it is told `reset` (load again what you show) and goes on with what is new.
+A slow listener holds no memory: when the ring has gone past it, it is told `reset` (load again what you show) and goes
+on with what is new.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from .framing import BEAT_SECONDS, encode
+from .ring import Ring, Take, untaken
 
 SIZE = 2000
 """Events that a listener may be behind."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """One event, encoded once for all listeners."""
-
-    number: int
-    kind: str
-    encoded: bytes
 
 
 class Hub:
@@ -37,14 +26,19 @@ class Hub:
         """Numbers begin anew with every start of the server; this tells them apart."""
         self.last = 0
         """Number of the newest event."""
-        self.closed = False
-        self.listeners = 0
-        self._ring: deque[Event] = deque(maxlen=SIZE)
-        self._news = asyncio.Event()
-        self._joined = (0, 0, b"")
-        """What was last sent: behind which number, up to which, and the bytes. Most listeners are at the same place."""
+        self._ring = Ring(SIZE)
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that all happens on."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether all streams have ended."""
+        return self._ring.ended
+
+    @property
+    def listeners(self) -> int:
+        """Pages that follow."""
+        return self._ring.listeners
 
     def attach(self) -> None:
         """Names the loop that `tell` hands over to; call it there."""
@@ -52,12 +46,12 @@ class Hub:
         self.loop.call_later(BEAT_SECONDS, self.beat)
 
     def publish(self, kind: str, data: dict[str, Any]) -> None:
-        """Adds an event and wakes the listeners."""
+        """Adds an event, encoded once for all listeners."""
         if self.closed:
             return
         self.last += 1
-        self._ring.append(Event(self.last, kind, encode(kind, data, f"{self.name}-{self.last}")))
-        self._wake()
+        self._ring.add(self.last, encode(kind, data, f"{self.name}-{self.last}"))
+        self._ring.go_round()
 
     def tell(self, kind: str, data: dict[str, Any]) -> None:
         """`publish` from any thread."""
@@ -65,15 +59,14 @@ class Hub:
             self.loop.call_soon_threadsafe(self.publish, kind, data)
 
     def beat(self) -> None:
-        """Wakes listeners without news: one timer for all of them."""
+        """A heartbeat for listeners without news: one timer for all of them."""
         if self.loop is not None and not self.closed:
-            self._wake()
+            self._ring.go_round(beat=True)
             self.loop.call_later(BEAT_SECONDS, self.beat)
 
     def close(self) -> None:
         """Ends all streams."""
-        self.closed = True
-        self._wake()
+        self._ring.end()
 
     def place(self, last_event_id: str) -> tuple[int, bool]:
         """Where a listener goes on, and whether it has missed something: then it must load again what it shows."""
@@ -84,26 +77,20 @@ class Hub:
             return self.last, True
         return int(number), False
 
-    async def listen(self, after: int) -> AsyncIterator[bytes | None]:
+    async def listen(self, after: int, take: Take = untaken) -> AsyncGenerator[bytes | None, None]:
         """Encoded events behind number `after` in chunks as they come; None when it is time for a heartbeat.
 
-        Ends when the hub is closed.
+        Only what `take` did not send at once. Ends when the hub is closed.
         """
-        self.listeners += 1
-        try:
+        with self._ring.place(after, take) as place:
             while not self.closed:
-                if after >= self.last:
-                    await self._news.wait()
-                    if after >= self.last and not self.closed:
-                        yield None
-                elif after < self._first() - 1:
-                    after = self.last
+                if self._ring.misses(place):
+                    place.after = self.last
                     yield self.reset()
-                else:
-                    behind, after = self._behind(after), self.last
-                    yield behind
-        finally:
-            self.listeners -= 1
+                elif chunk := self._ring.behind(place):
+                    yield chunk
+                elif not await place.news():
+                    yield None
 
     def greeting(self) -> bytes:
         """The first event: its id is where a client goes on that has seen no other."""
@@ -114,14 +101,4 @@ class Hub:
         return encode("reset", {}, f"{self.name}-{self.last}")
 
     def _first(self) -> int:
-        return self._ring[0].number if self._ring else self.last + 1
-
-    def _behind(self, after: int) -> bytes:
-        if self._joined[:2] != (after, self.last):
-            events = islice(self._ring, after + 1 - self._first(), None)
-            self._joined = (after, self.last, b"".join(event.encoded for event in events))
-        return self._joined[2]
-
-    def _wake(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        return self._ring.first or self.last + 1

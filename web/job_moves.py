@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 from ..errors import IsengardError
 from ..library.jobs import Job
-from ..trainer.job import ACTIVE, JobFolder, ask
+from ..sentences import Said
+from ..trainer.job import ACTIVE, JobFolder, ask, read_control
 
+PAUSED_BEFORE = Said("ended.paused_before", "paused before its turn")
+CANCELLED = Said("ended.cancelled_by_request", "cancelled by request")
 _PATIENCE_SECONDS = 10.0
 """How long a trainer that has said its last word may take to let go of its job."""
 
@@ -31,6 +34,15 @@ def stop_waiting(folder: JobFolder, state: str, reason: str, wish: str) -> None:
         if problem.code != "JOB_LOCKED":
             raise
         ask(folder.control_file, stop=wish)
+
+
+def stop_if_asked(job: Job) -> bool:
+    """Whether control.json asks a job to stop whose trainer has not begun yet; then it is stopped."""
+    wish = read_control(job.folder.control_file).stop
+    if wish:
+        state, reason = ("cancelled", CANCELLED) if wish == "cancel" else ("paused", PAUSED_BEFORE)
+        stop_waiting(job.folder, state, reason, wish)
+    return bool(wish)
 
 
 def when_free(folder: JobFolder, deed: Callable[[], None]) -> None:

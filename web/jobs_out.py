@@ -11,17 +11,16 @@ from ..errors import IsengardError
 from ..library.jobs import Job
 from ..library.redaction import Redaction
 from ..trainer.job import RESUMABLE
-from .models import Out
+from .models import Out, Problem, SaidOut, problem_values
 
+OF_JOB = ("JOB_MISSING", "NAME_INVALID", "JOB_CORRUPT", "CONFIG_UNREADABLE")
+"""What every address of a job may answer."""
 State = Literal["queued", "preparing", "training", "done", "failed", "paused", "cancelled", "interrupted"]
 
 
-class Failure(Out):
+class Failure(Problem):
     """What made a job fail."""
 
-    code: str
-    message: str
-    hint: str
     details: dict[str, Any] | None = None
 
 
@@ -38,6 +37,7 @@ class JobOut(Out):
     step: int
     steps: int
     reason: str
+    said: SaidOut | None = Field(description="The reason, with its code.")
     error: Failure | None
     photos: int
     attempt: int = Field(description="How often a process has begun on it.")
@@ -47,17 +47,14 @@ class JobOut(Out):
     position: int | None = Field(description="Place in the queue from 0; null if it does not wait.")
     can_resume: bool
     lora: str = Field(description="Id of the LoRA that came of it.")
-    warnings: list[str]
+    warnings: list[SaidOut]
     settings: dict[str, Any]
 
 
-class BrokenJob(Out):
+class BrokenJob(Problem):
     """A job folder that can't be read."""
 
     id: str
-    code: str
-    message: str
-    hint: str
 
 
 class JobList(Out):
@@ -82,10 +79,7 @@ class JobList(Out):
         """From the library's."""
         return cls(
             jobs=[job_out(job, order, redaction) for job in jobs],
-            broken=[
-                BrokenJob(id=job_id, code=problem.code, message=redaction.text(problem.message), hint=problem.hint)
-                for job_id, problem in broken
-            ],
+            broken=[BrokenJob(id=job_id, **problem_values(problem, redaction)) for job_id, problem in broken],
             running=running,
             order=order,
             next=cursor,
@@ -115,7 +109,8 @@ def job_out(job: Job, order: Sequence[str], redaction: Redaction) -> JobOut:
         step=state.step,
         steps=state.steps,
         reason=redaction.text(state.reason),
-        error=_failure(redaction.values(state.error)) if state.error else None,
+        said=redaction.values(state.said),
+        error=failure(state.error, redaction) if state.error else None,
         photos=job.photos,
         attempt=state.attempt,
         created=state.created,
@@ -124,13 +119,11 @@ def job_out(job: Job, order: Sequence[str], redaction: Redaction) -> JobOut:
         position=order.index(job.id) if job.id in order else None,
         can_resume=state.state in RESUMABLE,
         lora=job.lora,
-        warnings=[redaction.text(text) for text in job.warnings],
+        warnings=[SaidOut.of(text, redaction) for text in job.warnings],
         settings=redaction.values(job.config.as_dict()),
     )
 
 
-def _failure(error: dict[str, Any]) -> Failure:
-    return Failure(
-        code=str(error.get("code", "INTERNAL")), message=str(error.get("message", "")), hint=str(error.get("hint", "")),
-        details=error.get("details"),
-    )  # fmt: skip
+def failure(error: dict[str, Any], redaction: Redaction) -> Failure:
+    """What a job or a run ended of, from what the error told."""
+    return Failure(**problem_values(error, redaction), details=redaction.values(error.get("details")))

@@ -27,11 +27,6 @@ class Lag:
         """Seconds that the loop was late at worst within the last minute."""
         return max(self._late, default=0.0)
 
-    def share(self, part: float) -> float:
-        """Seconds that were exceeded only by so small a part of the measurements."""
-        found = sorted(self._late)
-        return found[min(len(found) - 1, int(len(found) * (1 - part)))] if found else 0.0
-
     async def start(self) -> None:
         """Begins to measure."""
         self._task = asyncio.ensure_future(self._measure())

@@ -11,7 +11,6 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -85,12 +84,20 @@ def _build(around: Surroundings) -> ComfyHost:
 
 async def _help(request: web.Request) -> web.StreamResponse:
     """A help page: `IsengardPrepare.md`, or `IsengardPrepare/de.md`."""
-    page = _HELP / request.match_info["page"]
-    inside = page.suffix == ".md" and page.resolve().is_relative_to(_HELP.resolve())
-    if not inside or not await asyncio.to_thread(page.is_file):
+    text = await asyncio.to_thread(_help_page, request.match_info["page"])
+    if text is None:
         return web.Response(status=404, text="There is no such page.")
-    text = await asyncio.to_thread(Path(page).read_text, encoding="utf-8")
     return web.Response(text=text, content_type="text/markdown", headers={"X-Content-Type-Options": "nosniff"})
+
+
+def _help_page(name: str) -> str | None:
+    """Its text; None if there is no such page."""
+    page = _HELP / name
+    try:
+        inside = page.suffix == ".md" and page.resolve().is_relative_to(_HELP.resolve())
+        return page.read_text(encoding="utf-8") if inside else None
+    except (OSError, ValueError):  # not there, or what no name may hold
+        return None
 
 
 def _told(problem: IsengardError) -> web.Response:

@@ -153,7 +153,7 @@ def _responses(route: Route, refs: dict[Any, Any]) -> dict[str, Any]:
         }
         if route.answer is not None:
             answer["content"] = {"application/json": {"schema": refs[(route.answer, "serialization")]}}
-        elif status not in (204, 304):
+        elif status != 304:
             answer["content"] = {route.media: {"schema": _raw(route.media)}}
         found[str(status)] = answer
     error = {"application/json": {"schema": refs[(ErrorBody, "serialization")]}}

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .. import log
 from ..errors import IsengardError
 from ..generator import load_generator
+from ..generator.comfyui.generator import ComfyUIGenerator
 from ..generator.generation import Generation
 from ..generator.interface import ComfyUIAt, Event
 from ..generator.queue import GenerationQueue
 from ..library import gallery
 from ..library.store import Library
+from ..sentences import Said
 from ..trainer.job import JobFolder
 from .hub import Hub
 
+TRAINING = Said("busy.training", "a training is running")
+"""Why others wait."""
 _LOG = log.get("web.pictures")
 
 
@@ -34,7 +38,7 @@ class Trainings:
         for lock in self._jobs.glob("*/lock"):
             try:
                 if JobFolder(lock.parent).owner() is not None:
-                    return "a training is running"
+                    return TRAINING
             except (IsengardError, OSError) as problem:
                 _LOG.warning("a job was passed over", job=lock.parent.name, problem=str(problem))
         return ""
@@ -53,6 +57,11 @@ class Pictures:
             make=lambda name, logs: load_generator(name, logs, comfyui),
         )
         self._unlisten: Callable[[], None] | None = None
+
+    @property
+    def comfyui(self) -> ComfyUIGenerator:
+        """The generator that knows what a ComfyUI has, and gives its graphs."""
+        return cast("ComfyUIGenerator", self.queue.generator("comfyui"))
 
     async def start(self) -> None:
         """Takes up what was waiting."""

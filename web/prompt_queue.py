@@ -16,14 +16,18 @@ from dataclasses import dataclass, field
 from .. import log
 from ..errors import IsengardError
 from ..library.jobs import Job, Jobs
+from ..sentences import Said
 from ..trainer.job import ACTIVE, RESUMABLE, ask, read_control
 from ..trainer.supervisor import supervised
 from .comfy_api import ComfyApi
-from .job_moves import ask_now, fail, stop_waiting, when_free
+from .job_moves import CANCELLED, PAUSED_BEFORE, ask_now, fail, stop_waiting, when_free
 from .prompts import Graph, graphs_for
 
 _LOOK_SECONDS = 1.5
 """How often ComfyUI's queue is looked at while something of ours is in it."""
+_STARTED_ANEW = Said("ended.comfyui_anew", "ComfyUI was started anew, and its queue was empty")
+_STOPPED_THERE = Said("ended.stopped_in_comfyui", "stopped in ComfyUI")
+_TAKEN_OUT = Said("ended.taken_out", "taken out of ComfyUI's queue")
 _LOG = log.get("web.prompt_queue")
 
 
@@ -105,12 +109,30 @@ class PromptQueue:
             waiting = {job_id: list(self._queued[job_id].numbers) for job_id in wanted}
             places = sorted(number for job_id in wanted for number in self._queued[job_id].numbers.values())
             self._api.delete([prompt_id for ids in waiting.values() for prompt_id in ids])
+            lost: IsengardError | None = None
             for job_id in wanted:
-                queued = self._queued[job_id]
-                for prompt_id in waiting[job_id]:
-                    self._api.put(queued.graphs[prompt_id], prompt_id, number=places.pop(0), note={"job": job_id})
+                numbers = [places.pop(0) for _ in waiting[job_id]]
+                try:
+                    self._put_back(job_id, dict(zip(waiting[job_id], numbers, strict=True)))
+                except IsengardError as problem:
+                    lost = problem
             self._look()
+            if lost is not None:
+                raise lost
             return list(self._order)
+
+    def _put_back(self, job_id: str, numbers: dict[str, float]) -> None:
+        """Puts prompts of a job that were taken out into the queue again. If ComfyUI doesn't take them, the job becomes
+        paused: nobody has cancelled it."""
+        queued = self._queued[job_id]
+        try:
+            for prompt_id, number in numbers.items():
+                self._api.put(queued.graphs[prompt_id], prompt_id, number=number, note={"job": job_id})
+        except IsengardError as problem:
+            del self._queued[job_id]
+            self._take_back(list(queued.graphs))
+            stop_waiting(self._jobs.get(job_id).folder, "paused", problem.message, "pause")
+            raise
 
     def pause(self, job_id: str) -> None:
         """See Queue."""
@@ -119,7 +141,7 @@ class PromptQueue:
             if job.state.state in ACTIVE:
                 self._stop_active(job, "pause")
             elif job.state.state == "queued":
-                self._stop_queued(job, "paused", "paused before its turn", "pause")
+                self._stop_queued(job, "paused", PAUSED_BEFORE, "pause")
             elif job.state.state != "paused":
                 raise IsengardError("JOB_STATE", f"A job that is {job.state.state} can't be paused.")
 
@@ -132,9 +154,9 @@ class PromptQueue:
             if job.state.state in ACTIVE:
                 self._stop_active(job, "cancel")
             elif job.state.state == "queued":
-                self._stop_queued(job, "cancelled", "cancelled by request", "cancel")
+                self._stop_queued(job, "cancelled", CANCELLED, "cancel")
             elif job.state.state != "cancelled":
-                stop_waiting(job.folder, "cancelled", "cancelled by request", "cancel")
+                stop_waiting(job.folder, "cancelled", CANCELLED, "cancel")
 
     def resume(self, job_id: str, correlation_id: str = "") -> None:
         """See Queue: it goes to the end, behind the pictures that wait."""
@@ -165,7 +187,7 @@ class PromptQueue:
         if job.folder.owner() is None:
             self._jobs.mark_gone(job.id)
             if wish == "cancel":
-                job.folder.cancel("cancelled by request")
+                job.folder.cancel(CANCELLED)
             return
         ask(job.folder.control_file, stop=wish)
         if queued is not None:
@@ -197,7 +219,7 @@ class PromptQueue:
         for job in self._jobs.all()[0]:
             if job.state.state == "queued" and job.folder.owner() is None:
                 with suppress(IsengardError):
-                    stop_waiting(job.folder, "paused", "ComfyUI was started anew, and its queue was empty", "pause")
+                    stop_waiting(job.folder, "paused", _STARTED_ANEW, "pause")
 
     async def _follow(self) -> None:
         while True:
@@ -251,6 +273,6 @@ class PromptQueue:
         if failed is not None:
             fail(job.folder, IsengardError("COMFYUI_FAILED", failed))
         elif any(end == "interrupted" for end, _ in ends):
-            stop_waiting(job.folder, "paused", "stopped in ComfyUI", "pause")
+            stop_waiting(job.folder, "paused", _STOPPED_THERE, "pause")
         else:
-            stop_waiting(job.folder, "cancelled", "taken out of ComfyUI's queue", "cancel")
+            stop_waiting(job.folder, "cancelled", _TAKEN_OUT, "cancel")

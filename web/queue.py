@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, TimeoutError  # noqa: A004 (the builtin one from Python 3.11 on)
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -17,11 +18,11 @@ import structlog
 from .. import log
 from ..errors import IsengardError
 from ..library.jobs import Job, Jobs
-from ..trainer.job import ACTIVE, RESUMABLE, ExitCode, JobFolder, ask, read_control
+from ..trainer.job import ACTIVE, RESUMABLE, ExitCode, ask, read_control
 from ..trainer.supervisor import tail_of
 from . import queue_order
 from .attempts import Attempts
-from .job_moves import ask_now, fail, stop_waiting, when_free
+from .job_moves import CANCELLED, PAUSED_BEFORE, ask_now, fail, stop_if_asked, stop_waiting, when_free
 
 _LOOK_SECONDS = 1.0
 """How often the queue looks for what others have done to jobs."""
@@ -54,6 +55,8 @@ class StandaloneQueue:
         self._attempts = Attempts(self._turn)
         self._again: dict[str, str] = {}
         """Jobs to be queued again when they have stopped, with the correlation id of who asked."""
+        self._over: set[str] = set()
+        """Those of them that had stopped already, whatever of: only their process was still there."""
         self._ending = False
         self._worker: threading.Thread | None = None
 
@@ -78,7 +81,8 @@ class StandaloneQueue:
     def enqueue(self, job_id: str) -> None:
         """See Queue."""
         with self._turn:
-            self._order = [*(known for known in self._order if known != job_id), job_id]
+            if job_id not in self._order:
+                self._order.append(job_id)
             self._save()
 
     def order(self) -> list[str]:
@@ -111,7 +115,7 @@ class StandaloneQueue:
             if job_id == self._running or job.state.state in ACTIVE:
                 self._ask(job, "pause")
             elif job.state.state == "queued":
-                stop_waiting(job.folder, "paused", "paused before its turn", "pause")
+                stop_waiting(job.folder, "paused", PAUSED_BEFORE, "pause")
             elif job.state.state != "paused":
                 raise IsengardError("JOB_STATE", f"A job that is {job.state.state} can't be paused.")
             self._save()
@@ -126,7 +130,7 @@ class StandaloneQueue:
             if job_id == self._running or job.state.state in ACTIVE:
                 self._ask(job, "cancel")
             elif job.state.state != "cancelled":
-                stop_waiting(job.folder, "cancelled", "cancelled by request", "cancel")
+                stop_waiting(job.folder, "cancelled", CANCELLED, "cancel")
             self._save()
 
     def resume(self, job_id: str, correlation_id: str = "") -> None:
@@ -138,6 +142,7 @@ class StandaloneQueue:
                 if stopped or read_control(job.folder.control_file).stop:
                     ask(job.folder.control_file, stop="")
                     self._again[job_id] = correlation_id
+                    (self._over.add if stopped else self._over.discard)(job_id)
                     self._save()
                 if stopped:
                     self._turn.wait_for(lambda: job_id not in self._again, _MOMENT_SECONDS)
@@ -160,7 +165,7 @@ class StandaloneQueue:
         else:
             self._jobs.mark_gone(job.id)
             if wish == "cancel":
-                job.folder.cancel("cancelled by request")
+                job.folder.cancel(CANCELLED)
 
     def _begin(self) -> None:
         self._jobs.tidy()
@@ -172,42 +177,61 @@ class StandaloneQueue:
     def _work(self) -> None:
         while (job := self._take()) is not None:
             with structlog.contextvars.bound_contextvars(correlation_id=job.state.correlation_id, job=job.id):
-                code: int | None = None
-                try:
-                    if self._has_room():
-                        code = self._attempts.run(job)
-                except IsengardError as problem:
-                    _LOG.warning("the trainer was not started", code=problem.code, problem=problem.message)
-                except Exception:  # noqa: BLE001 (one job's trouble must not end the queue)
-                    _LOG.exception("unforeseen failure while a job ran")
-                self._after(job, code)
+                code, problem = self._run(job)
+                self._after(job, code, problem)
                 self._room(False)
+            if code is None:
+                self._rest()
 
-    def _has_room(self) -> bool:
-        """Waits until the device is free; False if the queue ends meanwhile."""
+    def _run(self, job: Job) -> tuple[int | None, IsengardError | None]:
+        """One attempt: the trainer's exit code, or what kept it from starting; neither if it was stopped before."""
+        try:
+            return self._attempts.run(job) if self._has_room(job) else None, None
+        except IsengardError as problem:
+            _LOG.warning("the trainer was not started", code=problem.code, problem=problem.message)
+            return None, problem
+        except Exception as problem:  # noqa: BLE001 (one job's trouble must not end the queue)
+            _LOG.exception("unforeseen failure while a job ran")
+            return None, IsengardError("INTERNAL", f"{type(problem).__name__}: {problem}.")
+
+    def _has_room(self, job: Job) -> bool:
+        """Waits until the device is free; False if the queue ends or somebody stops the job meanwhile."""
         waiting = self._room(True)
-        while waiting is not None and not self._ending:
-            try:
+        if waiting is None:
+            return not self._ending
+        while not (self._ending or stop_if_asked(job)):
+            with suppress(TimeoutError):
                 waiting.result(timeout=0.5)
-                break
-            except TimeoutError:
-                continue
-        if self._ending and waiting is not None:
-            waiting.cancel()
-        return not self._ending
+                return not self._ending
+        waiting.cancel()
+        return False
 
     def _take(self) -> Job | None:
         """Waits for the next job; None when the queue ends."""
         with self._turn:
             while not self._ending:
-                self._go_on()
-                job = None if self._somebody_trains() else self._next()
+                job = self._due()
                 if job is not None:
                     self._running = job.id
                     self._save()
                     return job
-                self._turn.wait(_LOOK_SECONDS)
+                self._rest()
         return None
+
+    def _due(self) -> Job | None:
+        """The job that may begin now."""
+        try:
+            self._go_on()
+            return None if self._somebody_trains() else self._next()
+        except Exception:  # noqa: BLE001 (a disk that is away for a moment must not end the queue)
+            _LOG.exception("the queue could not be looked at")
+            return None
+
+    def _rest(self) -> None:
+        """Waits until something changes or it is time to look again."""
+        with self._turn:
+            if not self._ending:
+                self._turn.wait(_LOOK_SECONDS)
 
     def _next(self) -> Job | None:
         for job_id in self.order():
@@ -223,26 +247,35 @@ class StandaloneQueue:
         """Whether a trainer of ours that a killed server left is still saving, or one was started by hand."""
         busy = False
         for job in self._jobs.all()[0]:
-            if job.state.state in ACTIVE and not self._jobs.mark_gone(job.id):
-                busy = True
-            if job.state.state == "queued" and job.folder.owner() is not None:  # its trainer has just begun
+            if job.state.state in ACTIVE:
+                self._jobs.mark_gone(job.id)
+            if job.state.state in (*ACTIVE, "queued") and job.folder.owner() is not None:  # or it has just begun
                 busy = True
         return busy
 
-    def _after(self, job: Job, code: int | None) -> None:
+    def _after(self, job: Job, code: int | None, problem: IsengardError | None) -> None:
         with self._turn:
             try:
                 state = job.folder.state()
-                if state.state == "queued" and not self._ending and code not in (ExitCode.LOCKED, None, ExitCode.DONE):
-                    _fail(job.folder)
-                elif state.state == "queued" and code in (ExitCode.LOCKED, None):
-                    self._order = [*(known for known in self._order if known != job.id), job.id]
+                if state.state == "queued" and not self._ending:
+                    self._not_begun(job, code, problem)
                 elif state.state == "done":
                     self._jobs.finish(job.id)
-            except IsengardError as problem:
-                _LOG.warning("the end of a job could not be noted", code=problem.code, problem=problem.message)
+            except (IsengardError, OSError) as trouble:
+                _LOG.warning("the end of a job could not be noted", job=job.id, problem=str(trouble))
             self._running = ""
             self._save()
+
+    def _not_begun(self, job: Job, code: int | None, problem: IsengardError | None) -> None:
+        """An attempt is over and the job still waits: somebody else had it, or what kept it from beginning is told. It
+        must not be tried again and again."""
+        if code == ExitCode.LOCKED or (problem is not None and problem.code == "JOB_LOCKED"):
+            self._order = [*(known for known in self._order if known != job.id), job.id]
+        elif problem is not None:
+            fail(job.folder, problem)
+        elif code not in (None, ExitCode.DONE):
+            tail = tail_of(job.folder.path / "output.txt")
+            fail(job.folder, IsengardError("TRAINER_DIED", "The trainer's process ended before it began.", tail=tail))
 
     def _go_on(self) -> None:
         """Queues jobs again that were resumed while they were about to stop."""
@@ -251,24 +284,23 @@ class StandaloneQueue:
                 job = self._jobs.get(job_id)
                 if job.state.state in ACTIVE or job.folder.owner() is not None:
                     continue
-                if job.state.state in ("paused", "cancelled"):
+                if job.state.state in (RESUMABLE if job_id in self._over else ("paused", "cancelled")):
                     job.folder.requeue(correlation_id=correlation_id)
                     self._order.append(job_id)
             except IsengardError as problem:
                 _LOG.warning("a job could not be queued again", code=problem.code, problem=problem.message)
             del self._again[job_id]
+            self._over.discard(job_id)
             self._save()
 
     def _save(self) -> None:
-        """Keeps the order of those that wait, and wakes the worker and whoever listens."""
+        """Keeps the order of those that wait, and wakes the worker and whoever listens. Where the disk doesn't take it,
+        the order holds until the server ends."""
         self._order = self.order()
         first = [self._running] if self._running else []  # should we be killed before its trainer has begun
-        queue_order.save(self._file, [*first, *self._order], self._again)
+        try:
+            queue_order.save(self._file, [*first, *self._order], self._again)
+        except (IsengardError, OSError) as problem:
+            _LOG.warning("the order of the queue was not kept", problem=str(problem))
         self._turn.notify_all()
         self._changed()
-
-
-def _fail(folder: JobFolder) -> None:
-    """The trainer ended before it could say anything: the job must not be tried again and again."""
-    tail = tail_of(folder.path / "output.txt")
-    fail(folder, IsengardError("TRAINER_DIED", "The trainer's process ended before it began.", tail=tail))

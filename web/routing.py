@@ -8,7 +8,7 @@ async def create(call: Call, body: NewCharacter) -> CharacterOut:
     '''Makes a character.'''
 ```
 Arguments named as in the path are its parts; `body` and `query` are models. A model is answered as JSON,
-`Encoded[Model]` as it is, None as 204, a response as it is.
+`Encoded[Model]` and a response as they are.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Route:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
-    """None: no body, or one of the kind `media`."""
+    """None: a body of the kind `media`."""
     status: int = 200
     also: tuple[int, ...] = ()
     """Further statuses of success, e.g. 200 beside 201, or 206 for a part of a file."""
@@ -100,7 +100,6 @@ class Routes:
             returned = hints.pop("return", None)
             if typing.get_origin(returned) is Encoded:
                 (returned,) = typing.get_args(returned)
-            nothing = returned is type(None)
             self.all.append(
                 Route(
                     method=method,
@@ -111,7 +110,7 @@ class Routes:
                     body=hints.get("body"),
                     query=hints.get("query"),
                     answer=returned if isinstance(returned, type) and issubclass(returned, BaseModel) else None,
-                    **({"status": 204} | options if nothing else options),
+                    **options,
                 )
             )
             return handler

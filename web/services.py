@@ -20,7 +20,7 @@ from .beside import Beside
 from .captioning import Captioning
 from .hub import Hub
 from .lag import Lag
-from .pictures import Pictures, Trainings
+from .pictures import TRAINING, Pictures, Trainings
 from .queue import StandaloneQueue
 from .queue_interface import Queue
 from .rating import rating
@@ -167,7 +167,7 @@ def _room(hub: Hub, pictures: Pictures, wanted: bool) -> Future[None] | None:
     """Has the picture queue rest while a training needs the device; called on the training queue's thread."""
     assert hub.loop is not None
     if wanted:
-        resting = pictures.queue.make_room("a training is running")
+        resting = pictures.queue.make_room(TRAINING)
         return asyncio.run_coroutine_threadsafe(resting, hub.loop)
     hub.loop.call_soon_threadsafe(pictures.queue.go_on)
     return None

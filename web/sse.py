@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
-from .answers import PRIVATE, finish
+from .answers import PRIVATE
 from .call import Call
-from .framing import encode
+from .framing import BEAT, encode
 
 PATIENCE_SECONDS = 30.0
 """A client that takes nothing for so long is let go; it comes back with Last-Event-ID."""
@@ -28,11 +28,14 @@ class Stream:
     def __init__(self, call: Call) -> None:
         self.response = web.StreamResponse(headers=_HEADERS)
         self._call = call
+        self._chunked = call.request.version == HttpVersion11
+        """HTTP/1.0 has no chunks: there the connection's end is the stream's."""
+        if self._chunked:
+            self.response.enable_chunked_encoding()
 
     async def open(self) -> None:
         """Sends the headers; says how soon a lost connection is to be taken up again."""
-        finish(self.response, self._call.correlation_id, self._call.headers)
-        await self.response.prepare(self._call.request)
+        await self._call.begin(self.response)
         await self.write(b"retry: 1000\n\n")
 
     async def send(self, kind: str, data: Any, number: str | int = "") -> None:
@@ -52,9 +55,23 @@ class Stream:
                 self._call.request.transport.abort()
             raise ConnectionResetError("the client takes nothing") from problem
 
+    def take(self, data: bytes) -> bool:
+        """Sends encoded events without a task that waits; False if there is no room for them, or nobody who reads.
+
+        With hundreds of listeners this is where the time goes, so it writes to the connection itself, in the form that
+        the response's headers have named.
+        """
+        transport = self._call.request.transport
+        if transport is None or transport.is_closing():
+            return False
+        if transport.get_write_buffer_size() + len(data) >= _AT_ONCE_BYTES:
+            return False
+        transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        return True
+
     async def beat(self) -> None:
         """A comment that clients pass over."""
-        await self.write(b": beat\n\n")
+        await self.write(BEAT)
 
     async def close(self, why: str) -> None:
         """A last event, so that a client knows that nothing more comes."""

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +18,10 @@ from ..errors import IsengardError
 from ..library.jobs import Jobs
 from ..library.redaction import Redaction
 from ..trainer.job import ACTIVE
+from .following import Follower
 from .framing import BEAT_SECONDS, encode
 from .hub import Hub
+from .ring import Ring, Take, untaken
 
 TICK_SECONDS = 0.25
 _SCAN_TICKS = 8
@@ -31,42 +32,8 @@ _BATCH = 500
 _THINNED = ("progress", "loss", "gpu")
 """Of these the hub gets the last one of a tick."""
 _TELLING = ("state", "warning", "error")
-_CHUNK = 1 << 16
+_BEAT_TICKS = round(BEAT_SECONDS / TICK_SECONDS)
 _LOG = log.get("web.tails")
-
-
-class Follower:
-    """Reads the complete lines of a growing file from a place on."""
-
-    def __init__(self, path: Path, offset: int = 0) -> None:
-        self.path = path
-        self.offset = offset
-
-    @classmethod
-    def at_end(cls, path: Path, size: int) -> Follower:
-        """Behind the last complete line of the file as it was when it had this size."""
-        return cls(path, _line_end(path, size))
-
-    def read(self) -> list[dict[str, Any]]:
-        """The events since the last call. Lines that are none are passed over: the trainer tells of those."""
-        found = []
-        try:
-            with self.path.open("rb") as stream:
-                size = stream.seek(0, 2)
-                if size < self.offset:  # a torn line was cut off, or it is another file
-                    self.offset = _line_end(self.path, size)
-                stream.seek(self.offset)
-                for line in stream:
-                    if not line.endswith(b"\n"):
-                        break
-                    self.offset += len(line)
-                    with suppress(ValueError, TypeError):
-                        event = json.loads(line)
-                        if isinstance(event, dict) and isinstance(event.get("seq"), int):
-                            found.append(event)
-        except FileNotFoundError:
-            return []
-        return found
 
 
 @dataclass
@@ -75,15 +42,22 @@ class Tail:
 
     job: str
     follower: Follower
-    ring: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_RING))
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    ring: Ring = field(default_factory=lambda: Ring(_RING))
     listeners: int = 0
     state: str = ""
+    """Empty: not known yet."""
+    gone: bool = False
+    """Whether the job can't be read any more; mostly it was deleted."""
 
-    def wake(self) -> None:
-        """Tells the listeners that something is new."""
-        news, self.news = self.news, asyncio.Event()
-        news.set()
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.gone or self.state == "done"
+
+    def end_if_over(self) -> None:
+        """Wakes the listeners for the last time."""
+        if self.over:
+            self.ring.end()
 
 
 class Tails:
@@ -96,7 +70,6 @@ class Tails:
         self._looked_after = looked_after
         self._tails: dict[str, Tail] = {}
         self._sizes: dict[str, int] = {}
-        self._stamps: dict[str, tuple[int, int]] = {}
         self._poke = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.closed = False
@@ -110,7 +83,7 @@ class Tails:
         """Ends all streams."""
         self.closed = True
         for tail in self._tails.values():
-            tail.wake()
+            tail.ring.end()
 
     async def stop(self) -> None:
         """Ends the following."""
@@ -135,43 +108,38 @@ class Tails:
         finally:
             tail.listeners -= 1
 
-    async def events(self, tail: Tail, after: int) -> AsyncIterator[bytes | None]:
+    async def events(self, tail: Tail, after: int, take: Take = untaken) -> AsyncGenerator[bytes | None, None]:
         """Encoded events behind number `after`, first from the file, then as they come; None for a heartbeat.
 
-        Ends when the server stops, and when all of a job that is done was given out.
+        Only what `take` did not send at once. Ends when the server stops, and when all of a job that is done was given
+        out.
         """
-        while not self.closed:
-            news = tail.news
-            first = tail.ring[0][0] if tail.ring else None
-            if first is None or after < first - 1:
-                last, chunk = await self._run(self._catch_up, tail.job, after)
-                if last > after:
-                    after = last
+        with tail.ring.place(after, take) as place:
+            while not self.closed:
+                if not tail.ring.first or tail.ring.misses(place):
+                    last, chunk = await self._run(self._catch_up, tail.job, place.after)
+                    if last > place.after:
+                        place.after = last
+                        yield chunk
+                        continue
+                if chunk := tail.ring.behind(place):
                     yield chunk
-                    continue
-            fresh = [(seq, data) for seq, data in tail.ring if seq > after]
-            if fresh:
-                after = fresh[-1][0]
-                yield b"".join(data for _, data in fresh)
-                continue
-            if tail.state == "done" or not await self._run(self._there, tail):
-                last, chunk = await self._run(self._catch_up, tail.job, after)
-                if last > after:
-                    yield chunk
-                return
-            try:
-                await asyncio.wait_for(news.wait(), BEAT_SECONDS)
-            except asyncio.TimeoutError:
-                yield None
+                elif not tail.state and not tail.gone:
+                    await self._run(self._learn, tail)
+                elif tail.over:
+                    last, chunk = await self._run(self._catch_up, tail.job, place.after)
+                    if last > place.after:
+                        yield chunk
+                    return
+                elif not await place.news():
+                    yield None
 
-    def _there(self, tail: Tail) -> bool:
-        """Whether the job is still there; learns its state if it was not followed before."""
-        with suppress(IsengardError):
-            job = self._jobs.get(tail.job)
-            if not tail.state:
-                tail.state = job.state.state
-            return tail.state != "done"
-        return False
+    def _learn(self, tail: Tail) -> None:
+        """The state of a job that was not followed before."""
+        try:
+            tail.state = self._jobs.get(tail.job).state.state
+        except IsengardError:
+            tail.gone = True
 
     def _catch_up(self, job_id: str, after: int) -> tuple[int, bytes]:
         """The next events of a file behind a number, some hundred at a time."""
@@ -204,25 +172,30 @@ class Tails:
             except Exception:  # noqa: BLE001 (a disk that is away for a moment must not end all streams)
                 _LOG.exception("jobs could not be followed")
             tick += 1
+            if tick % _BEAT_TICKS == 0:
+                for tail in self._tails.values():
+                    tail.ring.go_round(beat=True)
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._poke.wait(), TICK_SECONDS)
 
     async def _find(self) -> None:
         """Follows jobs that run or whose files have grown; lets go of those that rest."""
+        known = list(self._tails.items())  # of a job that is made while we look the look tells nothing
         sizes = await self._run(self._scan)
         for job_id, size in sizes.items():
             before = self._sizes.get(job_id, 0)
             if job_id not in self._tails and size != before:
                 path = self._place(job_id)[0]
-                self._tails[job_id] = Tail(job_id, await self._run(Follower.at_end, path, before))
+                self._tails[job_id] = Tail(job_id, Follower.at_end(path, before))
         if sizes.keys() != self._sizes.keys():
             self._hub.publish("jobs", {"changed": sorted(sizes.keys() ^ self._sizes.keys())})
         self._sizes = sizes
-        for job_id, tail in list(self._tails.items()):
-            if job_id not in sizes or not (tail.listeners or tail.state in ("", *ACTIVE)):
+        for job_id, tail in known:
+            if tail.gone or job_id not in sizes or not (tail.listeners or tail.state in ("", *ACTIVE)):
                 del self._tails[job_id]
                 self._sizes[job_id] = tail.follower.offset
-                tail.wake()
+                tail.gone = True
+                tail.ring.end()
 
     def _scan(self) -> dict[str, int]:
         """Size of each job's event file; also marks those whose process is gone."""
@@ -239,12 +212,13 @@ class Tails:
     async def _read(self) -> None:
         for tail, events in await self._run(self._read_all, list(self._tails.values())):
             for event in events:
-                tail.ring.append((event["seq"], self._encoded(event)))
+                tail.ring.add(event["seq"], self._encoded(event))
                 if event["type"] == "state":
                     tail.state = event["state"]
             for event in _thinned(events):
                 self._hub.publish("job", {"job": tail.job, **self._shown(event)})
-            tail.wake()
+            tail.ring.go_round()
+            tail.end_if_over()
 
     def _read_all(self, tails: list[Tail]) -> list[tuple[Tail, list[dict[str, Any]]]]:
         """What is new of each, read in a thread."""
@@ -292,20 +266,3 @@ def _seq(line: bytes) -> int:
     at = line.find(b'"seq":')
     digits = line[at + 6 : at + 26].lstrip().split(b",")[0]
     return int(digits) if at >= 0 and digits.isdigit() else 0
-
-
-def _line_end(path: Path, size: int) -> int:
-    """Offset behind the last line feed within the first `size` bytes."""
-    try:
-        with path.open("rb") as stream:
-            position = min(size, stream.seek(0, 2))
-            while position > 0:
-                start = max(0, position - _CHUNK)
-                stream.seek(start)
-                found = stream.read(position - start).rfind(b"\n")
-                if found != -1:
-                    return start + found + 1
-                position = start
-    except FileNotFoundError:
-        pass
-    return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
 
 from ..errors import IsengardError
+from ..files import told_plainly
 from ..library import names, scratch
+from ..media.captions import MAX_BYTES
 from .call import Call
 from .parsing import check_content_type, in_time, too_large
 
 FILE_LIMIT = 100_000_000
 """Bytes of one file."""
-CAPTION_LIMIT = 64_000
 MOST_FILES = 5000
 """In one request."""
 _PIECE = 1 << 20
@@ -48,8 +49,8 @@ async def desk(call: Call, kind: str) -> AsyncIterator[Path]:
             await call.run(stack.close)
 
 
-async def batches(call: Call, folder: Path, captions: dict[str, str]) -> AsyncGenerator[list[Upload], None]:
-    """The files of a form, some at a time; texts named `<photo>.txt` go into `captions` by stem instead.
+async def batches(call: Call, folder: Path, captions: dict[str, bytes]) -> AsyncGenerator[list[Upload], None]:
+    """The files of a form, some at a time; what is in `<photo>.txt` goes into `captions` by stem instead.
 
     Raises CONTENT_TYPE_WRONG, REQUEST_UNREADABLE, REQUEST_INVALID, REQUEST_TOO_LARGE, REQUEST_SLOW.
     """
@@ -82,8 +83,7 @@ async def save_body(call: Call, target: Path, limit: int) -> None:
         raise too_large(limit)
     async with call.services.uploads:
         size = 0
-        stream = await call.run(target.open, "wb")
-        try:
+        async with _kept(call, target) as write:
             pending = bytearray()
             while chunk := await in_time(call.request.content.readany()):
                 pending += chunk
@@ -91,11 +91,9 @@ async def save_body(call: Call, target: Path, limit: int) -> None:
                 if size > limit:
                     raise too_large(limit)
                 if len(pending) >= _PIECE:
-                    await call.run(stream.write, bytes(pending))
+                    await write(bytes(pending))
                     pending.clear()
-            await call.run(stream.write, bytes(pending))
-        finally:
-            await call.run(stream.close)
+            await write(bytes(pending))
 
 
 def plain_title(name: str) -> str:
@@ -119,26 +117,34 @@ async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
         ) from problem
 
 
+@asynccontextmanager
+async def _kept(call: Call, target: Path) -> AsyncIterator[Callable[[bytes], Awaitable[int]]]:
+    """A function that writes on to a file. Raises DISK_FULL, FOLDER_NOT_WRITABLE."""
+    with told_plainly(target):
+        stream = await call.run(target.open, "wb")
+        try:
+            yield lambda piece: call.run(stream.write, piece)
+        finally:
+            await call.run(stream.close)
+
+
 async def _saved(call: Call, part: BodyPartReader, title: str, target: Path) -> Upload:
     size = 0
     await call.run(target.parent.mkdir)  # its own, as names may be the same; the name is told when it can't be read
-    stream = await call.run(target.open, "wb")
-    try:
+    async with _kept(call, target) as write:
         while piece := await in_time(part.read_chunk(_PIECE)):
             size += len(piece)
             if size <= FILE_LIMIT:
-                await call.run(stream.write, piece)
-    finally:
-        await call.run(stream.close)
+                await write(piece)
     if size > FILE_LIMIT:
         await call.run(target.unlink)
     return Upload(title, target, too_large=size > FILE_LIMIT)
 
 
-async def _text(part: BodyPartReader) -> str:
+async def _text(part: BodyPartReader) -> bytes:
+    """As much of it as tells that it is too long."""
     data = bytearray()
     while piece := await in_time(part.read_chunk()):
-        data += piece
-        if len(data) > CAPTION_LIMIT:
-            raise IsengardError("REQUEST_TOO_LARGE", f"A caption may have {CAPTION_LIMIT:,} bytes.")
-    return " ".join(data.decode("utf-8-sig", "replace").split())
+        if len(data) <= MAX_BYTES:
+            data += piece
+    return bytes(data[: MAX_BYTES + 1])

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...errors import IsengardError
+from ...sentences import Said, several
 from ...trainer.job import BaseFiles
 from ...trainer.plan import identify
 from ..interface import Base, Get
@@ -121,12 +122,14 @@ def choose(offer: Offer, wished: BaseFiles) -> Files:
 def lacking(best: Files | None) -> str:
     """What a ComfyUI needs before it can make FLUX pictures, as a sentence; empty if it can."""
     gets = (TRANSFORMER_GET,) if best is None else best.lacks
-    return " ".join(
-        [
-            *(["ComfyUI has no FLUX.1 that it can make pictures with."] if best is None else []),
-            *(f"{get.what} from {get.source} belongs into ComfyUI's {get.folder}." for get in gets),
-        ]
-    )
+    none = Said("comfyui.no_flux", "ComfyUI has no FLUX.1 that it can make pictures with.")
+    found = [*([none] if best is None else []), *(_belongs(get) for get in gets)]
+    return several(found) if found else ""
+
+
+def _belongs(get: Get) -> Said:
+    text = f"{get.what} from {get.source} belongs into ComfyUI's {get.folder}."
+    return Said("comfyui.belongs", text, file=get.what, source=get.source, folder=get.folder)
 
 
 def last_part(name: str) -> str:

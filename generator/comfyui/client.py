@@ -19,6 +19,8 @@ from .answers import End, end_of, refusal
 _SECONDS = aiohttp.ClientTimeout(total=30, sock_connect=5)
 _TRANSFER = aiohttp.ClientTimeout(total=600, sock_read=60)
 _AT_ONCE = 6
+_NOBODY_BEHIND = (502, 503, 504)
+"""What a proxy says while the ComfyUI behind it starts anew."""
 
 
 class Client:
@@ -69,8 +71,11 @@ class Client:
     async def queue(self) -> tuple[list[str], list[str]]:
         """Ids of the prompts that run, and of those that wait, the next one first."""
         found = await self._json("GET", "/queue")
-        waiting = sorted(found["queue_pending"], key=lambda item: item[0])
-        return [str(item[1]) for item in found["queue_running"]], [str(item[1]) for item in waiting]
+        try:
+            waiting = sorted(found["queue_pending"], key=lambda item: item[0])
+            return [str(item[1]) for item in found["queue_running"]], [str(item[1]) for item in waiting]
+        except (LookupError, TypeError) as problem:
+            raise self._foreign() from problem
 
     async def end_of(self, prompt_id: str) -> End | None:
         """How a prompt ended; None if it is not in the history."""
@@ -100,8 +105,11 @@ class Client:
 
     async def device(self) -> str:
         """The kind of device that it computes on: `cuda`, `cpu`, `mps`, …; empty if it does not tell."""
-        devices = (await self._json("GET", "/system_stats")).get("devices") or [{}]
-        return str(devices[0].get("type", ""))
+        devices = (await self._json("GET", "/system_stats")).get("devices")
+        if not isinstance(devices, list):
+            raise self._foreign()
+        first = devices[0] if devices else None
+        return str(first.get("type", "")) if isinstance(first, dict) else ""
 
     async def upload(self, name: str, data: bytes, folder: str) -> str:
         """Puts a picture into its input folder, once; gives the name that LoadImage takes."""
@@ -110,6 +118,8 @@ class Client:
         form.add_field("subfolder", folder)
         form.add_field("type", "input")
         kept = await self._json("POST", "/upload/image", data=form, timeout=_TRANSFER)
+        if not kept.get("name"):
+            raise self._foreign()
         return "/".join(part for part in (kept.get("subfolder", ""), kept["name"]) if part)
 
     async def view(self, image: Mapping[str, Any]) -> bytes:
@@ -120,11 +130,17 @@ class Client:
     async def _json(self, method: str, path: str, **kwargs: Any) -> Any:
         data = await self._ask(method, path, **kwargs)
         try:
-            return json.loads(data) if data.strip() else {}
+            found = json.loads(data) if data.strip() else {}
         except ValueError as problem:
-            raise IsengardError(
-                "COMFYUI_REFUSED", f"What answers at {self._shown} is no ComfyUI.", hint="Look at COMFYUI_URL."
-            ) from problem
+            raise self._foreign() from problem
+        if not isinstance(found, dict):
+            raise self._foreign()
+        return found
+
+    def _foreign(self) -> IsengardError:
+        return IsengardError(
+            "COMFYUI_REFUSED", f"What answers at {self._shown} is no ComfyUI.", hint="Look at COMFYUI_URL."
+        )
 
     async def _ask(self, method: str, path: str, **kwargs: Any) -> bytes:
         try:
@@ -135,6 +151,10 @@ class Client:
             raise IsengardError(
                 "COMFYUI_UNREACHABLE", f"ComfyUI does not answer at {self._shown}: {what}."
             ) from problem
+        if answer.status in _NOBODY_BEHIND:
+            raise IsengardError(
+                "COMFYUI_UNREACHABLE", f"ComfyUI does not answer at {self._shown}: status {answer.status}."
+            )
         if answer.status >= 400:
             raise IsengardError("COMFYUI_REFUSED", f"ComfyUI refused {method} {path}: {refusal(answer.status, data)}")
         return data

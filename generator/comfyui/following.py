@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import IsengardError
+from ...sentences import Said
 from ..interface import Event
 from .answers import End
+from .blocks.sampling import SAMPLES
 from .client import Client
 from .listening import Inbox, Message
 
@@ -113,13 +115,14 @@ def _place(before: list[str], prompt: Followed) -> Event:
     if not others:
         return _AT_WORK
     what = "something else" if others == 1 else f"{others} other prompts"
-    return {"type": "queued", "position": others, "reason": f"ComfyUI works on {what} first"}
+    reason = Said("busy.comfyui", f"ComfyUI works on {what} first", n=others)
+    return {"type": "queued", "position": others, "reason": reason, "said": reason.as_dict()}
 
 
 def _told(prompt: Followed, kind: str, values: dict[str, Any]) -> list[Event]:
     """Our events for a message of ComfyUI's."""
     where = {"picture": prompt.picture}
-    if kind == "progress" and values.get("max", 0) > 1:
+    if kind == "progress" and values.get("max", 0) > 1 and values.get("node", SAMPLES) == SAMPLES:
         step, steps = int(values["value"]), int(values["max"])
         return [{"type": "progress", **where, "step": step, "steps": steps, "count": prompt.count}]
     if kind == "preview":

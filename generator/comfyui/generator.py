@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import IsengardError
+from ...sentences import Said, several
 from ...trainer.job import BaseFiles
 from ...trainer.pipelines import check_lora
 from ..interface import Base, ComfyUIAt, Event, Readiness, filled_in
 from ..request import TOGGLES, GenerationRequest
-from . import bases, blocks
+from . import bases, blocks, mini
 from .blocks import lora
 from .blocks.interface import Given
 from .client import Client
@@ -21,21 +22,25 @@ from .graph import Prompt
 from .listening import Ear
 from .making import Making
 from .offer import Offer, Offers
+from .packs import PACKS, Pack
 
 FAMILY = "flux1-dev"
 GUIDES = "isengard"
 """Folder in ComfyUI's input folder for the pictures that steer."""
-_NO_COMFYUI = (
-    "There is no ComfyUI to ask: start one and set COMFYUI_URL to its address, for example http://127.0.0.1:8188."
+_NO_COMFYUI = Said(
+    "comfyui.none",
+    "There is no ComfyUI to ask: start one and set COMFYUI_URL to its address, for example http://127.0.0.1:8188.",
 )
-_ONLY_FLUX = "ComfyUI makes the pictures of FLUX.1; the embedded model has a generator of its own, “diffusers”."
+_ONLY_FLUX = Said(
+    "comfyui.only_flux",
+    "ComfyUI makes the pictures of FLUX.1; the embedded model has a generator of its own, “diffusers”.",
+)
 
 
 class ComfyUIGenerator:
     """Hands requests over to ComfyUI's queue, a prompt a picture, and fetches what comes of them."""
 
     name = "comfyui"
-    title = "ComfyUI"
     own_queue = True
 
     def __init__(self, at: ComfyUIAt) -> None:
@@ -53,14 +58,15 @@ class ComfyUIGenerator:
 
     async def readiness(self, family: str) -> dict[str, Readiness]:
         """From what ComfyUI says that it has."""
-        reason = _ONLY_FLUX if family != FAMILY else "" if self._client.known else _NO_COMFYUI
-        if not reason:
-            try:
-                offer = await self._offers.look()
-                return {"pictures": await _of_base(offer), **blocks.readiness(offer)}
-            except IsengardError as problem:
-                reason = f"{problem.message} {problem.hint}"
-        return dict.fromkeys(("pictures", *TOGGLES), Readiness(ready=False, reason=reason))
+        offer, reason = await self._look() if family == FAMILY else (None, _ONLY_FLUX)
+        if offer is None:
+            return dict.fromkeys(("pictures", *TOGGLES), Readiness(ready=False, reason=reason))
+        return {"pictures": await _of_base(offer), **blocks.readiness(offer)}
+
+    async def packs(self) -> tuple[list[tuple[Pack, bool | None]], str]:
+        """The packs that our graphs can use, each with whether ComfyUI has it; None and a reason if nobody knows."""
+        offer, reason = await self._look()
+        return [(pack, None) for pack in PACKS] if offer is None else [*blocks.packs_of(offer)], reason
 
     async def bases(self, family: str) -> list[Base]:
         """The FLUX.1 files that can be used at once."""
@@ -95,6 +101,8 @@ class ComfyUIGenerator:
 
         Raises FEATURE_NOT_READY, MODEL_MISSING, LORA_NOT_SHARED.
         """
+        if request.family == "mini":
+            return mini.graph_of(request)
         offer = await self._checked(request)
         given = await self._given(request, upload=upload)
         return blocks.compose(offer, given(0))
@@ -131,12 +139,21 @@ class ComfyUIGenerator:
         await self._ear.close()
         await self._client.close()
 
+    async def _look(self) -> tuple[Offer | None, str]:
+        """What is there, to be shown; or None, and why nobody knows."""
+        if not self._client.known:
+            return None, _NO_COMFYUI
+        try:
+            return await self._offers.look(), ""
+        except IsengardError as problem:
+            return None, several([problem.message, problem.hint])
+
     async def _checked(self, request: GenerationRequest) -> Offer:
         """What is there, after a look whether it suffices."""
         self._check_known(request.family)
         offer = await self._offers.look(0)
         if problems := list(blocks.problems(offer, request)):
-            raise IsengardError("FEATURE_NOT_READY", " ".join(problems), problems=problems)
+            raise IsengardError("FEATURE_NOT_READY", several(problems), problems=problems)
         await asyncio.to_thread(bases.choose, offer, request.base)
         return offer
 
@@ -152,7 +169,8 @@ class ComfyUIGenerator:
             file = Path(use.file)
             name = bases.of_name(known, f"{file.parent.name}/{file.name}")
             if not name:
-                raise IsengardError("LORA_NOT_SHARED", f"ComfyUI does not see the LoRA {file.name}.")
+                text = f"ComfyUI does not see the LoRA {file.name}."
+                raise IsengardError("LORA_NOT_SHARED", Said("lora.not_shared", text, file=file.name))
             names.append(name)
         return tuple(names)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ... import log
-from ...errors import IsengardError
+from ...errors import IsengardError, error_from
+from ...sentences import Said
 from ...trainer.pipelines import check_lora
 from ..interface import Base, ComfyUIAt, Event, Readiness, check_toggles, filled_in
 from ..request import GenerationRequest
@@ -25,14 +26,25 @@ IDLE_SECONDS = 300.0
 CANCEL_SECONDS = 2.0
 """A process that does not heed a cancelling for so long (it loads a model, or a step takes longer) is ended."""
 _MISSING = {
-    "controlnet": "ControlNet needs ComfyUI with a FLUX ControlNet file in models/controlnet: the generator "
-    "“diffusers” has none.",
-    "image_prompt": "Like this picture needs ComfyUI with the FLUX Redux files (models/style_models and "
-    "models/clip_vision) or the IP-Adapter pack: the generator “diffusers” has neither.",
-    "face_detailer": "FaceDetailer needs ComfyUI with the Impact Pack and its Subpack: the generator “diffusers” has "
-    "no face detector.",
-    "upscale": "Upscale needs ComfyUI with an upscaling model in models/upscale_models: the generator “diffusers” has "
-    "none.",
+    "controlnet": Said(
+        "diffusers.controlnet",
+        "ControlNet needs ComfyUI with a FLUX ControlNet file in models/controlnet: the generator “diffusers” has "
+        "none.",
+    ),
+    "image_prompt": Said(
+        "diffusers.image_prompt",
+        "Like this picture needs ComfyUI with the FLUX Redux files (models/style_models and models/clip_vision) or the "
+        "IP-Adapter pack: the generator “diffusers” has neither.",
+    ),
+    "face_detailer": Said(
+        "diffusers.face_detailer",
+        "FaceDetailer needs ComfyUI with the Impact Pack and its Subpack: the generator “diffusers” has no face "
+        "detector.",
+    ),
+    "upscale": Said(
+        "diffusers.upscale",
+        "Upscale needs ComfyUI with an upscaling model in models/upscale_models: the generator “diffusers” has none.",
+    ),
 }
 _LOG = log.get("generator.diffusers")
 
@@ -41,7 +53,6 @@ class DiffusersGenerator:
     """Holds the process while it is used, and some minutes longer."""
 
     name = "diffusers"
-    title = "diffusers"
     own_queue = False
 
     def __init__(self, logs: Path, *, idle_seconds: float = IDLE_SECONDS) -> None:
@@ -75,7 +86,7 @@ class DiffusersGenerator:
         if request.family != "mini" and not request.base.transformer:
             raise IsengardError(
                 "MODEL_MISSING",
-                "No FLUX.1-dev is known to make pictures with.",
+                Said("model.none_for_pictures", "No FLUX.1-dev is known to make pictures with."),
                 hint="Give a folder in diffusers' layout, or FLUX's files, as base.transformer (--transformer).",
             )
         if request.base.transformer and not await asyncio.to_thread(Path(request.base.transformer).exists):
@@ -99,7 +110,7 @@ class DiffusersGenerator:
                     async for message in messages:
                         finished = message["type"] in ("finished", "stopped", "failed")
                         if message["type"] == "failed":
-                            raise _as_error(message)
+                            raise error_from(message)
                         if finished:
                             return
                         yield message
@@ -177,10 +188,6 @@ async def _until_cancelled(process: Process, cancelled: asyncio.Event) -> AsyncG
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _as_error(message: dict[str, Any]) -> IsengardError:
-    return IsengardError(message["code"], message["message"], hint=message["hint"], **message.get("details", {}))
 
 
 def make(logs: Path, _comfyui: ComfyUIAt | None = None) -> DiffusersGenerator:

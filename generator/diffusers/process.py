@@ -14,6 +14,7 @@ from typing import Any
 from ... import log, settings
 from ...errors import IsengardError
 from ...files import told_plainly
+from ...priority import step_back
 from ...trainer.supervisor import tail_of
 
 END_SECONDS = 3.0
@@ -23,9 +24,11 @@ _LOG = log.get("generator.process")
 
 
 def _own_group() -> dict[str, Any]:
-    """Ctrl+C in a terminal is for the host alone."""
+    """Ctrl+C in a terminal is for the host alone. A host without a console, as ComfyUI's desktop program, gets none by
+    us: closing that window would end the process."""
     if os.name == "nt":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW  # type: ignore[attr-defined,unused-ignore]
+        return {"creationflags": flags}
     return {"start_new_session": True}
 
 
@@ -58,6 +61,7 @@ class Process:
                 limit=_LONGEST_LINE,
                 **_own_group(),
             )
+        step_back(process.pid)
         _LOG.info("started", pid=process.pid)
         return cls(process, log_file)
 

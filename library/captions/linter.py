@@ -7,14 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ...media.captions import MAX_LENGTH
+from ...media.captions import MAX_LENGTH, PLACEHOLDER
 from ..levels import INFO, LEVELS, REJECT, WARN
 from .edits import AddClassWord, KeepFirstTrigger, Operation, PlaceTrigger, RemoveTag, Replace
 from .text import clean, key, mentions, pieces
 from .tokens import CLIP_LENGTH, T5_LENGTH, estimate
 from .traits import Trait, common_traits
 
-_PLACEHOLDER = re.compile(r"\{trigger\}|\[trigger\]", re.IGNORECASE)
 _READ = 0.5
 """Share of letters that the text encoder must know for a caption to count as readable to it."""
 
@@ -106,7 +105,7 @@ def _trigger(captions: Mapping[str, str], trigger: str) -> Iterator[Finding]:
     spelled: list[str] = []
     twice: list[str] = []
     for photo, text in captions.items():
-        if _PLACEHOLDER.search(text):
+        if PLACEHOLDER.search(text):
             continue
         count = len(exact.findall(text))
         if not count:

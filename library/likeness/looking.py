@@ -1,6 +1,6 @@
 """Turns pictures of people into vectors, in a process of its own: `python <pack folder> _face_vectors FOLDER`.
 
-Lines of JSON: first `{"ready": true}`, or `{"missing": …}` with what is not there; then for every `{"file": …}` a
+Lines of JSON: first `{"ready": true}`, or `{"missing": […]}` what can't be used; then for every `{"file": …}` a
 `{"vector": [...]}` of unit length, or null where no face was found. The folder holds the face models.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from ...errors import IsengardError
 from ...media.pixels import decode, flat_rgb, read_bytes
+from ...sentences import to_json
 from ..report.faces import FaceFinder, face_finder
 
 _LONG_SIDE = 1280
@@ -24,7 +25,7 @@ def main(argv: list[str]) -> int:
     answers, sys.stdout = sys.stdout, sys.stderr
     faces = face_finder(Path(argv[0]))
     if not faces.embeds:
-        print(json.dumps({"missing": " ".join(faces.notes)}), file=answers, flush=True)
+        print(json.dumps({"missing": [to_json(note) for note in faces.notes]}), file=answers, flush=True)
         return 0
     print(json.dumps({"ready": True}), file=answers, flush=True)
     for line in sys.stdin:

@@ -6,7 +6,7 @@ Only scores are kept: a face's vector says who somebody is, and job folders trav
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from ... import log, settings
 from ...errors import IsengardError
 from ...files import read_json, write_json
+from ...sentences import Said, from_json, several, to_json
 from ...trainer.job import JobFolder, TrainingConfig
 from ..child import Child, ChildDiedError
 from ..job_files import checkpoints
@@ -27,7 +28,8 @@ Method = Literal["drawn", "sface"]
 _PROGRAMS: dict[str, tuple[Method, str]] = {"mini": ("drawn", "_drawn_vectors")}
 """By the base model's family, where it is not photographs: the method's name and the program that looks."""
 _PHOTOGRAPHS: tuple[Method, str] = ("sface", "_face_vectors")
-_START_SECONDS = 120.0
+_START_SECONDS = 300.0
+"""It steps back for other programs, so it may take long beside one that works hard."""
 _PICTURE_SECONDS = 60.0
 _SAMPLE = re.compile(r"step_(\d+)_(\d+)\.png")
 _LOG = log.get("library.likeness")
@@ -77,7 +79,7 @@ def measure(models: Path, folder: JobFolder) -> bool:
     kept = {"format": FORMAT, "method": method, "pictures": kept.get("pictures", {})}
     with _child(program, models) as (child, missing):
         if missing:
-            write_json(folder.path / FILE, {**kept, "missing": missing, "models": _models(models)})
+            write_json(folder.path / FILE, {**kept, "missing": to_json(missing), "models": _models(models)})
             return True
         photos = [_vector(child, folder.path / photo.file) for photo in folder.dataset()]
         for path in fresh:
@@ -98,7 +100,7 @@ def _child(program: str, models: Path) -> Iterator[tuple[Child, str]]:
     child = Child(settings.PACK, [program, str(models)])
     try:
         told = child.answer(_START_SECONDS)
-        yield child, "" if told.get("ready") else _how_to_get(str(told.get("missing", "")))
+        yield child, "" if told.get("ready") else _how_to_get([from_json(note) for note in told["missing"]])
     except (ChildDiedError, TimeoutError) as problem:
         _LOG.error("likeness_failed", problem=str(problem), said=child.tail())
         raise IsengardError("LIKENESS_FAILED", f"The program that looks at the pictures {problem}.") from problem
@@ -106,10 +108,11 @@ def _child(program: str, models: Path) -> Iterator[tuple[Child, str]]:
         child.end()
 
 
-def _how_to_get(notes: str) -> str:
+def _how_to_get(notes: Sequence[str]) -> Said:
     files = ", ".join(f"{item.file} ({item.project})" for item in where_to_get())
     text = f"Likeness can't be measured without a face model: put {files} into the library's folder `models`."
-    return f"{text} {notes}".strip()
+    told = several(notes) if notes else ""
+    return Said("likeness.no_model", f"{text} {told}".strip(), files=files, notes=told)
 
 
 def _vector(child: Child, file: Path) -> Vector:
@@ -165,7 +168,7 @@ def _summed_up(folder: JobFolder, config: TrainingConfig, kept: dict[str, Any]) 
     without = {key: score for key, score in scores.items() if key[1] not in asked}
     return Likeness(
         method=_PROGRAMS.get(config.family, _PHOTOGRAPHS)[0],
-        missing=str(kept.get("missing", "")),
+        missing=from_json(kept.get("missing", "")),
         photos=int(kept.get("photos", 0)),
         among_photos=kept.get("among_photos"),
         steps=tuple(by_step(with_word, without)),

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...sentences import Said
+
 Point = tuple[float, float]
 Bgr = NDArray[np.uint8]
 
@@ -26,7 +28,11 @@ CASCADE = "haarcascade_frontalface_alt2.xml"
 
 
 class ModelUnusableError(Exception):
-    """A model's file can't be used; the text says why."""
+    """A model's file can't be used."""
+
+    def __init__(self, why: Said) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +77,8 @@ class Yunet:
         try:
             self._net.detect(np.zeros((*size, 3), dtype=np.uint8))
         except cv2.error as problem:
-            raise ModelUnusableError(f"{model.name} is no face finder that this OpenCV can run.") from problem
+            text = f"{model.name} is no face finder that this OpenCV can run."
+            raise ModelUnusableError(Said("face_finder.unusable", text, file=model.name)) from problem
 
     def find(self, image: Image.Image) -> list[Found]:
         """Looks at a copy of the whole picture, and at a smaller one if nothing was found."""
@@ -102,13 +109,15 @@ class Haar:
     def __init__(self, cv2: Any) -> None:
         folder = getattr(getattr(cv2, "data", None), "haarcascades", None)
         if not hasattr(cv2, "CascadeClassifier") or not folder or not Path(folder, CASCADE).is_file():
-            raise ModelUnusableError(f"OpenCV {cv2.__version__} comes without Haar cascades.")
+            text = f"OpenCV {cv2.__version__} comes without Haar cascades."
+            raise ModelUnusableError(Said("face_finder.no_rough_one", text, version=cv2.__version__))
         self._cv2 = cv2
         self._cascade = cv2.CascadeClassifier()
         text = Path(folder, CASCADE).read_text(encoding="utf-8")  # OpenCV can't open every path on Windows
         storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
         if not self._cascade.read(storage.getFirstTopLevelNode()):
-            raise ModelUnusableError(f"{CASCADE} of OpenCV {cv2.__version__} can't be read.")
+            text = f"{CASCADE} of OpenCV {cv2.__version__} can't be read."
+            raise ModelUnusableError(Said("face_finder.no_rough_one", text, version=cv2.__version__))
 
     def find(self, image: Image.Image) -> list[Found]:
         """Looks at a grey copy with its contrast evened out."""
@@ -133,7 +142,8 @@ class Sface:
         try:
             self._net.feature(np.zeros((112, 112, 3), dtype=np.uint8))
         except cv2.error as problem:
-            raise ModelUnusableError(f"{model.name} is no face recogniser that this OpenCV can run.") from problem
+            text = f"{model.name} is no face recogniser that this OpenCV can run."
+            raise ModelUnusableError(Said("face_finder.unusable", text, file=model.name)) from problem
 
     def embed(self, image: Image.Image, face: Found) -> tuple[float, ...] | None:
         """A unit vector that is alike for pictures of one person; None for a face without landmarks."""
@@ -159,14 +169,18 @@ def _create(cv2: Any, kind: str, model: Path, *options: object) -> Any:
     """The network from the file's bytes: OpenCV can't open every path on Windows."""
     maker = getattr(cv2, kind, None)
     if maker is None:
-        raise ModelUnusableError(f"OpenCV {cv2.__version__} has no {kind}.")
+        text = f"OpenCV {cv2.__version__} has no {kind}."
+        raise ModelUnusableError(Said("face_finder.old_opencv", text, version=cv2.__version__))
     try:
         data = np.frombuffer(model.read_bytes(), dtype=np.uint8)
         return maker.create("onnx", data, np.empty(0, dtype=np.uint8), *options)
     except OSError as problem:
-        raise ModelUnusableError(f"{model.name} can't be read: {problem.strerror}.") from problem
+        text = f"{model.name} can't be read: {problem.strerror}."
+        raise ModelUnusableError(Said("face_finder.unreadable", text, file=model.name)) from problem
     except (cv2.error, TypeError, ValueError) as problem:
-        raise ModelUnusableError(f"{model.name} is damaged, or not for OpenCV {cv2.__version__}.") from problem
+        text = f"{model.name} is damaged, or not for OpenCV {cv2.__version__}."
+        why = Said("face_finder.damaged", text, file=model.name, version=cv2.__version__)
+        raise ModelUnusableError(why) from problem
 
 
 def _found(box: NDArray[np.float64], score: float, landmarks: tuple[Point, ...] | None = None) -> Found:

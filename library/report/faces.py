@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from ...sentences import Said
 from .detectors import Detector, Found, Haar, ModelUnusableError, Sface, Yunet, load_cv2
 from .exposure import FaceLight
 
@@ -110,7 +111,8 @@ def face_finder(models: Path | None) -> FaceFinder:
     """
     cv2 = load_cv2()
     if cv2 is None:
-        return FaceFinder(notes=("OpenCV isn't installed, so faces are not looked for.",))
+        text = "OpenCV isn't installed, so faces are not looked for."
+        return FaceFinder(notes=(Said("face_finder.no_opencv", text),))
     notes: list[str] = []
     detector: Detector | None = _first(YUNET_FILES, models, lambda path: Yunet(cv2, path), notes)
     embedder = _first(SFACE_FILES, models, lambda path: Sface(cv2, path), notes) if detector else None
@@ -118,27 +120,27 @@ def face_finder(models: Path | None) -> FaceFinder:
         try:
             detector = Haar(cv2)
         except ModelUnusableError as problem:
-            notes.append(str(problem))
+            notes.append(problem.why)
     return FaceFinder(detector, embedder, tuple(notes))
 
 
 def where_to_get() -> list[ModelFile]:
     """The files that make the report say more, for a page that lists what is missing."""
-    zoo = "OpenCV Zoo (github.com/opencv/opencv_zoo)"
+    zoo = "https://github.com/opencv/opencv_zoo/tree/main/models"
     return [
         ModelFile(
             file="face_detection_yunet_2023mar.onnx",
             purpose="Finds faces from any side and tells where they look, far better than the rough finder.",
             megabytes=0.2,
             licence="MIT",
-            project=f"{zoo}, models/face_detection_yunet",
+            project=f"{zoo}/face_detection_yunet",
         ),
         ModelFile(
             file="face_recognition_sface_2021dec.onnx",
             purpose="Tells photos of somebody else apart from those of your character.",
             megabytes=38.7,
             licence="Apache-2.0",
-            project=f"{zoo}, models/face_recognition_sface",
+            project=f"{zoo}/face_recognition_sface",
         ),
     ]
 
@@ -150,5 +152,5 @@ def _first(pattern: str, models: Path | None, load: Callable[[Path], Any], notes
         try:
             return load(path)
         except ModelUnusableError as problem:
-            notes.append(str(problem))
+            notes.append(problem.why)
     return None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ...sentences import from_json, to_json
 from .blocks import blockiness
 from .exposure import Exposure, FaceLight, exposure, face_light
 from .faces import Face, FaceFinder
@@ -82,7 +83,7 @@ class Measures:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON, complete."""
-        return asdict(self)
+        return {**asdict(self), "face_notes": [to_json(note) for note in self.face_notes]}
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Measures:
@@ -98,7 +99,7 @@ class Measures:
                     "exposure": Exposure(**kept["exposure"]),
                     "layout": Layout(**kept["layout"]),
                     "faces": None if faces is None else tuple(_face(face) for face in faces),
-                    "face_notes": tuple(kept["face_notes"]),
+                    "face_notes": tuple(from_json(note) for note in kept["face_notes"]),
                     "background": tuple(kept["background"]),
                     "clothes": None if worn is None else tuple(worn),
                 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...sentences import Said, several
 from .faces import Face
 from .finding import INFO, REJECT, WARN, Finding, judged, overruled
 from .layout import COMMON, SCREENS
@@ -28,24 +29,32 @@ def photo_findings(
     return [overruled(finding, kept) for finding in found]
 
 
-def not_measured(measures: Measures) -> list[str]:
+def not_measured(measures: Measures) -> list[Said]:
     """What could not be judged and why, in words."""
     found = []
     if measures.blur is None and (measures.face is None or measures.face.blur is None):
-        found.append("Sharpness was not measured: there are too few edges in the photo to tell.")
+        text = "Sharpness was not measured: there are too few edges in the photo to tell."
+        found.append(Said("not_measured.sharpness", text))
     if measures.blockiness is None:
-        found.append("Traces of compression were not measured: the photo is too small to tell.")
+        text = "Traces of compression were not measured: the photo is too small to tell."
+        found.append(Said("not_measured.compression", text))
     if measures.faces is None:
-        why = " ".join(measures.face_notes) or "There is no face finder here."
-        found.append(f"Faces, framing, pose and clothes were not measured. {why}")
-        found.append("Whether this is the same person was not measured: faces are not looked for here.")
+        none = Said("face_finder.none", "There is no face finder here.")
+        why = several(measures.face_notes or (none,))
+        text = f"Faces, framing, pose and clothes were not measured. {why}"
+        found.append(Said("not_measured.faces", text, why=why))
+        text = "Whether this is the same person was not measured: faces are not looked for here."
+        found.append(Said("not_measured.person_without_faces", text))
         return found
     if measures.face_method == "haar":
-        found.append("Pose was not measured: the rough finder sees faces from the front only.")
+        text = "Pose was not measured: the rough finder sees faces from the front only."
+        found.append(Said("not_measured.pose", text))
     if not measures.embeds:
-        found.append("Whether this is the same person was not measured: there is no model here that compares faces.")
+        text = "Whether this is the same person was not measured: there is no model here that compares faces."
+        found.append(Said("not_measured.person_without_model", text))
     elif measures.face is None or measures.face.embedding is None:
-        found.append("Whether this is the same person was not measured: no face was found to compare.")
+        text = "Whether this is the same person was not measured: no face was found to compare."
+        found.append(Said("not_measured.person_without_face", text))
     return found
 
 

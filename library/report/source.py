@@ -12,6 +12,7 @@ from PIL import Image
 
 from ...errors import IsengardError
 from ...media.pictures import picture_format, shown_name
+from ...sentences import Said
 
 _PILLOW_READS = {"JPEG": ("JPEG", "MPO"), "HEIC": ("HEIF",)}
 """Pillow's names for a format, where they differ from ours."""
@@ -58,7 +59,8 @@ def source_facts(path: Path) -> SourceFacts:
             kind = picture_format(file.read(64))
             length = path.stat().st_size
             if kind is None:
-                raise IsengardError("PHOTO_UNREADABLE", f"{name} is not a picture, whatever its name says.")
+                text = f"{name} is not a picture, whatever its name says."
+                raise IsengardError("PHOTO_UNREADABLE", Said("photo.no_picture", text, photo=name))
             if kind == "HEIC":
                 _add_heif_reader()
             file.seek(0)
@@ -67,9 +69,11 @@ def source_facts(path: Path) -> SourceFacts:
     except IsengardError:
         raise
     except Image.DecompressionBombError as problem:
-        raise IsengardError("PHOTO_TOO_LARGE", f"{name} has far more pixels than are read.") from problem
+        text = f"{name} has far more pixels than are read."
+        raise IsengardError("PHOTO_TOO_LARGE", Said("photo.far_too_many_pixels", text, photo=name)) from problem
     except Exception as problem:  # readers of damaged headers raise anything, from OSError to KeyError
-        raise IsengardError("PHOTO_UNREADABLE", f"{name} is damaged, or can't be read by this Python.") from problem
+        text = f"{name} is damaged, or can't be read by this Python."
+        raise IsengardError("PHOTO_UNREADABLE", Said("photo.damaged", text, photo=name)) from problem
 
 
 def _facts(image: Image.Image, kind: str, length: int) -> SourceFacts:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...sentences import Said
 from .advice import advice
 from .finding import REJECT, WARN, Finding
 from .measures import Measures
@@ -82,14 +83,19 @@ def _headline(photos: int, usable: int, flawed: int) -> str:
     return f"{text} {flawed} of {'them' if usable > 1 else 'those'} {'has' if flawed == 1 else 'have'} smaller flaws."
 
 
-def _not_measured(photos: Mapping[str, Measures]) -> list[str]:
+def _not_measured(photos: Mapping[str, Measures]) -> list[Said]:
     """Each sentence once; with the number of photos where it isn't true of all."""
     sentences = Counter(sentence for measures in photos.values() for sentence in not_measured(measures))
-    found = []
+    found: list[Said] = []
     for sentence, count in sentences.most_common():
+        if count == len(photos):
+            found.append(sentence)
+            continue
         few = "1 photo" if count == 1 else f"{count} photos"
-        found.append(sentence if count == len(photos) else f"In {few}: {sentence[0].lower()}{sentence[1:]}")
+        text = f"In {few}: {sentence[0].lower()}{sentence[1:]}"
+        found.append(Said("not_measured.in_some", text, n=count, what=sentence))
     compared = sum(face.embedding is not None for one in photos.values() if (face := one.face))
     if compared >= 3 and main_person(photos) is None:
-        found.append("Whether a photo shows somebody else was not measured: no one person is in most of the photos.")
+        text = "Whether a photo shows somebody else was not measured: no one person is in most of the photos."
+        found.append(Said("not_measured.nobody_in_most", text))
     return found

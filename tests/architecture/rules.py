@@ -14,7 +14,9 @@ FLOORS = {
     "settings": 1,
     "log": 1,
     "errors": 1,
+    "sentences": 1,
     "loader": 1,
+    "priority": 1,
     "library": 2,
     "trainer": 2,
     "generator": 2,
@@ -63,8 +65,8 @@ def _points_down(source: Source) -> Found:
         here, there = _floor(source.room), _floor(room)
         if there > here or (room and there == here == 3):
             yield found.line, f"imports {_shown(found)}: imports point down"
-        elif source.room == "errors":
-            yield found.line, f"imports {_shown(found)}: errors.py stands at the bottom and imports nothing of ours"
+        elif source.room == "sentences" or (source.room == "errors" and room != "sentences"):
+            yield found.line, f"imports {_shown(found)}: errors.py stands at the bottom, on sentences.py alone"
         elif here < DOORS and room in PUBLIC and found.target not in PUBLIC[room]:
             yield (
                 found.line,

@@ -1,4 +1,5 @@
-"""Pictures are asked for and looked after: shapes, guides that say why they are off, again, vary, cover, keys."""
+"""Pictures are asked for and looked after: shapes, several characters, guides that say why they are off, again, vary,
+cover, keys."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from isengard.tests.browser.panel import Panel
-from isengard.tests.web.server import Client
+from isengard.tests.browser.panel import PHOTOS, Panel
+from isengard.tests.browser.pictures import upload
+from isengard.tests.web.server import SMALL, Client
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -20,6 +22,19 @@ def pictures(trained: Client) -> Client:
         body = {"character": "ada", "prompt": "{trigger} woman, smiling", "count": 3, "steps": 2, "seed": 40}
         made = trained.post("/generate", body)["id"]
         trained.until(f"/generate/{made}", lambda found: found["state"] in ("done", "failed"))
+    return trained
+
+
+@pytest.fixture(scope="module")
+def company(trained: Client, port: int) -> Client:
+    """With two characters more: Bob, who is trained, and Cy, who isn't."""
+    photos = [file for file in PHOTOS if file.suffix == ".jpg"]
+    for name, word in (("Bob", "sks"), ("Cy", "zwx")):
+        trained.post("/characters", {"name": name, "trigger_word": word, "class_word": "man"})
+    upload(port, "bob", photos)
+    trained.until("/characters/bob", lambda found: found["photos"] == len(photos))
+    wish = {"character": "bob", "preset": "quick", "family": "mini", "settings": SMALL}
+    trained.state(trained.post("/training", wish)["id"], "done")
     return trained
 
 
@@ -38,7 +53,7 @@ def test_a_picture_is_asked_for_by_keyboard(open_panel: Callable[..., Panel], tr
     for _ in range(5):
         page.keyboard.press("ArrowRight")
     assert page.locator(".isg-aspects .chosen").text_content() == "16:9"
-    page.locator("input[name=count]").focus()
+    page.get_by_role("slider", name="Pictures").focus()
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
     page.locator("summary", has_text="Advanced").press("Enter")
@@ -113,7 +128,7 @@ def test_the_large_view_is_walked_by_keys(open_panel: Callable[..., Panel], pict
     dialog.get_by_text(f"{total} of {total}").wait_for()
     page.keyboard.press("Home")
     dialog.get_by_text(f"1 of {total}").wait_for()
-    dialog.get_by_text("there is no ComfyUI workflow").wait_for()
+    dialog.get_by_role("button", name="Open as workflow").wait_for()
     panel.check_access()
     page.keyboard.press("Delete")
     dialog.wait_for(state="hidden")
@@ -151,3 +166,75 @@ def test_a_picture_becomes_the_cover(open_panel: Callable[..., Panel], pictures:
     assert (found["cover_picture"], found["photos"]) == (newest(pictures)["id"], photos)
     dialog.get_by_role("button", name="Undo").click()
     pictures.until("/characters/ada", lambda after: after["cover_picture"] == "")
+
+
+def in_it(picture: dict[str, Any]) -> list[tuple[str, float]]:
+    """Who is in a picture, and how strongly."""
+    return [(use["character"], use["strength"]) for use in picture["settings"]["loras"]]
+
+
+def test_two_characters_are_in_one_picture(open_panel: Callable[..., Panel], company: Client) -> None:
+    """Added by name, each with a strength and a word at the prompt; again, vary and take keep them; the settings of the
+    picture name both, and it is in both galleries."""
+    panel = open_panel()
+    page = panel.page
+    panel.open("characters/ada/generate")
+    panel.button("Add another character").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Has no LoRA yet").wait_for()
+    assert dialog.get_by_role("button", name="Cy").count() == 0
+    panel.check_access()
+    dialog.get_by_role("button", name="Bob").click()
+    page.get_by_role("slider", name="Strength of Bob").fill("0.6")
+    assert [text.strip() for text in page.locator(".isg-prompt-chip").all_text_contents()][1] == "Bobsks"
+    page.locator("textarea[name=prompt]").fill("at sea")
+    page.locator("summary", has_text="Advanced").click()
+    page.locator("input[name=steps]").fill("2")
+    page.locator("input[name=count]").fill("1")
+    panel.check_access()
+    total = company.get("/gallery?character=bob")["total"]
+    panel.button("Generate").click()
+    company.until("/gallery?character=bob", lambda found: found["total"] == total + 1)
+    made = newest(company)
+    assert in_it(made) == [("ada", 1.0), ("bob", 0.6)]
+    ada = made["settings"]["loras"][0]["trigger_word"]
+    assert made["settings"]["sent"] == f"{ada} woman and sks man, at sea"
+
+    page.reload()
+    page.get_by_role("slider", name="Strength of Bob").wait_for()
+    for key in ("a", "v"):
+        panel.wait("document.querySelectorAll('.isg-making').length === 0")
+        page.locator(".isg-gallery .isg-tile").first.click()
+        dialog.get_by_text("Ada woman and Bob man, at sea").wait_for()
+        before = newest(company)
+        assert {"Ada", "Bob"} <= set(dialog.locator("dt").all_text_contents())
+        page.keyboard.press(key)
+        total += 1
+        company.until("/gallery?character=bob", lambda found, wanted=total: found["total"] == wanted + 1)
+        after = newest(company)
+        assert (in_it(after), after["settings"]["sent"]) == (in_it(made), made["settings"]["sent"])
+        assert (after["settings"]["seed"] == before["settings"]["seed"]) == (key == "a")
+
+    panel.button("Take Bob out of the picture").click()
+    assert page.locator(".isg-prompt-chip").count() == 1
+    panel.open("characters/bob/generate")
+    page.locator(".isg-gallery .isg-tile").first.click()
+    dialog.get_by_role("button", name="Take these settings").click()
+    page.get_by_role("slider", name="Strength of Ada").wait_for()
+    assert page.get_by_role("slider", name="Strength of Bob").input_value() == "0.6"
+    assert page.locator("textarea[name=prompt]").input_value() == "at sea"
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_several_characters_fit_into_a_sidebar(
+    open_panel: Callable[..., Panel], company: Client, language: str
+) -> None:
+    panel = open_panel(width=200, height=700, language=language)
+    panel.open("characters/ada/generate")
+    panel.page.locator(".isg-adder").click()
+    panel.check_fits()
+    panel.check_access()
+    panel.page.get_by_role("dialog").locator("button", has_text="Bob").click()
+    panel.page.locator("input[name=strength-bob]").wait_for()
+    panel.check_fits()
+    panel.check_access()

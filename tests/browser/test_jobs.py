@@ -103,4 +103,7 @@ def test_setup_says_what_is_missing_and_where_to_get_it(open_panel: Callable[...
     assert missing, "the server of these tests has no FLUX files"
     for part in missing:
         assert page.locator(f"a[href*='{part['get']}']").count() >= 1
+    page.get_by_text("There is no ComfyUI to ask").wait_for()
+    for pack in trained.get("/packs")["packs"]:
+        assert page.locator(f"a[href='{pack['get']}']").count() == 1
     panel.check_access()

@@ -225,6 +225,28 @@ def release_one(host: Running, prompt: str) -> None:
     host.until(lambda: not host.prompts(), "the queue never became empty")
 
 
+def test_packs_are_those_of_the_comfyui_that_makes_the_pictures(
+    inside: Running, beside: Server, tmp_path: Path
+) -> None:
+    """What lies in the folders of a ComfyUI on this machine says nothing of another; one that is gone is unknown."""
+    (tmp_path / "ComfyUI" / "custom_nodes" / "ComfyUI-Impact-Pack").mkdir(parents=True)
+    (tmp_path / "ComfyUI" / "models").mkdir()
+    beside.environment["COMFYUI_PATH"] = str(tmp_path / "ComfyUI")
+    client = beside.start()
+    found = client.get("/packs")
+    assert (found["comfyui"], found["reason"]) == (beside.environment["COMFYUI_URL"], "")
+    assert {pack["present"] for pack in found["packs"]} == {False}
+    assert {**inside.ours.get("/packs"), "comfyui": found["comfyui"]} == found
+    toggles = client.get("/generators?family=flux1-dev")["generators"][0]["toggles"]
+    asked = [get for toggle in toggles for get in toggle["get"] if get["folder"] == "custom_nodes"]
+    assert {get["what"] for get in asked} <= {pack["name"] for pack in found["packs"] if not pack["present"]}
+    beside.end()
+    beside.environment["COMFYUI_URL"] = "http://127.0.0.1:9"
+    gone = beside.start().get("/packs")
+    assert {pack["present"] for pack in gone["packs"]} == {None}
+    assert "127.0.0.1:9" in gone["reason"]
+
+
 def test_a_lora_that_comfyui_does_not_see_is_told(inside: Running, beside: Server, tmp_path: Path) -> None:
     """With what to do; nothing is queued."""
     beside.environment["ISENGARD_LORAS"] = str(tmp_path / "elsewhere")

@@ -141,11 +141,17 @@ def test_a_bare_comfyui_says_what_is_missing(running: Running, furnished: Runnin
     async def ready(host: Running) -> Any:
         generator = ComfyUIGenerator(at(host))
         try:
-            return await generator.readiness("flux1-dev"), await generator.readiness("mini")
+            packs, reason = await generator.packs()
+            assert reason == ""
+            there = {pack.name: is_there for pack, is_there in packs}
+            return await generator.readiness("flux1-dev"), await generator.readiness("mini"), there
         finally:
             await generator.close()
 
-    bare, mini = asyncio.run(ready(running))
+    bare, mini, packs = asyncio.run(ready(running))
+    asked = [get for toggle in TOGGLES for way in (bare[toggle], *bare[toggle].choices.values()) for get in way.get]
+    assert set(packs) == {get.what for get in asked if get.folder == "custom_nodes"}
+    assert set(packs.values()) == {False}
     assert "models/diffusion_models" in bare["pictures"].reason
     for toggle in TOGGLES:
         assert not bare[toggle].ready
@@ -159,7 +165,8 @@ def test_a_bare_comfyui_says_what_is_missing(running: Running, furnished: Runnin
     assert "comfyui_controlnet_aux" not in bare["controlnet"].choices["canny"].reason
     assert "comfyui_controlnet_aux" in bare["controlnet"].choices["pose"].reason
     assert not mini["pictures"].ready
-    full, _ = asyncio.run(ready(furnished))
+    full, _, packs = asyncio.run(ready(furnished))
+    assert set(packs.values()) == {True}
     assert all(found.ready for found in full.values()), full
     assert all(way.ready for found in full.values() for way in found.choices.values())
 

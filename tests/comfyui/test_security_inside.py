@@ -102,7 +102,7 @@ def test_texts_lead_nowhere(host: Running) -> None:
     tried = set()
     for name, found in nodes(host).items():
         for key, spec in inputs(found).items():
-            if kind(spec) != "STRING":
+            if "STRING" not in kind(spec).split(","):
                 continue
             words = TEXTS if "prompt" in key else [value.replace("\ud800", "?") for value in PATHS]
             for value in words:

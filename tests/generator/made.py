@@ -35,7 +35,6 @@ class Painter:
     """Paints a colour that follows from the seed, a step every few milliseconds: a generator without torch."""
 
     name = "painter"
-    title = "Painter"
 
     def __init__(self, seconds: float = 0.005, *, own_queue: bool = False, on_device: bool = True) -> None:
         self._seconds = seconds
@@ -45,6 +44,7 @@ class Painter:
         """Set: what is handed over begins."""
         self.waits.set()
         self.rests = 0
+        self.rests_with: Exception | None = None
         self.closed = False
         self.fail_with: Exception | None = None
         self.seen: list[tuple[int, int]] = []
@@ -101,6 +101,8 @@ class Painter:
     async def rest(self) -> None:
         """Counts."""
         self.rests += 1
+        if self.rests_with is not None:
+            raise self.rests_with
 
     async def close(self) -> None:
         """Notes it."""

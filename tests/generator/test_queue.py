@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from isengard.errors import IsengardError
 from isengard.generator import queue as module
+from isengard.generator.generation import Generation
 from isengard.generator.interface import Event
 from isengard.generator.queue import GenerationQueue
 from isengard.generator.request import Upscale
@@ -152,6 +154,62 @@ async def test_loaded_models_give_way_to_a_training(host: Host) -> None:
     await queue.stop()
 
 
+async def test_a_generator_that_can_not_rest_holds_nobody_up(host: Host) -> None:
+    """A ComfyUI that was closed can't be asked to give its memory back: the training begins, and the next is asked."""
+    queue = host.queue()
+    await queue.start()
+    await follow(queue, (await queue.submit(mini())).id)
+    host.painter.rests_with = IsengardError("COMFYUI_UNREACHABLE", "ComfyUI does not answer.")
+    await queue.make_room("a training begins")
+    queue.go_on()
+    host.busy = "a training is running"
+    before = host.painter.rests
+    await until(lambda: host.painter.rests > before + 2)
+    await queue.stop()
+    assert host.painter.closed
+
+
+async def test_room_is_made_only_when_what_has_begun_is_over(host: Host) -> None:
+    """Also for what was begun a moment ago and has not got as far as its generator."""
+    queue = host.queue()
+    await queue.start()
+    made = await queue.submit(mini(count=2))
+    await until(lambda: queue.running)
+    await queue.make_room("a training begins")
+    assert made.over
+    queue.go_on()
+    await queue.stop()
+
+
+async def test_looking_whether_the_device_is_free_does_not_hold_up_the_loop(host: Host) -> None:
+    """It reads the locks of all jobs, perhaps over a network; one failure doesn't end the queue."""
+    seen: list[bool] = []
+
+    def reason() -> str:
+        seen.append(threading.current_thread() is threading.main_thread())
+        if len(seen) == 1:
+            raise OSError("the disk is away")
+        return ""
+
+    host.reason = reason  # type: ignore[method-assign]
+    queue = host.queue()
+    await queue.start()
+    made = await queue.submit(mini())
+    await follow(queue, made.id)
+    assert not any(seen)
+    await queue.stop()
+
+
+async def test_the_last_event_is_told_to_a_slow_listener() -> None:
+    """What ends a generation may come while the event before is still being sent."""
+    generation = Generation(id="one", request=mini(), created="")
+    await generation.tell({"type": "picture"})
+    events = generation.stream()
+    assert (await anext(events))[1]["type"] == "picture"
+    await generation.tell({"type": "done"})
+    assert [event["type"] async for _, event in events] == ["done"]
+
+
 async def test_cancelling_keeps_what_is_done(host: Host) -> None:
     """A running one stops soon and keeps its finished pictures; a waiting one never begins."""
     queue = host.queue()
@@ -244,11 +302,40 @@ async def test_a_damaged_file_does_not_stop_the_queue(host: Host) -> None:
     host.folder.mkdir()
     (host.folder / "20261122-100000-aaaaaaaa.json").write_text("{")
     (host.folder / "20261122-100000-bbbbbbbb.json").write_text('{"request": {"prompt": 3}}')
+    whole = {
+        "format": 1, "id": "20261122-100000-cccccccc", "created": "2026-11-22T10:00:00+00:00", "beside_training": False,
+        "correlation_id": "", "attempt": 0, "state": "queued", "pictures": [], "error": None,
+        "request": mini().as_dict(),
+    }  # fmt: skip
+    damaged = [[], "text", {**whole, "created": 3}, {**whole, "state": "begun"}, {**whole, "pictures": 5},
+               {**whole, "error": "much"}, {**whole, "format": "two"}, {**whole, "request": []}]  # fmt: skip
+    for number, values in enumerate(damaged):
+        (host.folder / f"20261122-100000-dddddd{number:02d}.json").write_text(json.dumps(values))
     queue = host.queue()
     await queue.start()
     assert queue.list_all() == []
-    assert len(list(host.folder.glob("*.json"))) == 2
+    assert len(list(host.folder.glob("*.json"))) == 2 + len(damaged)
     await queue.stop()
+
+
+async def test_a_generation_from_a_stranger_clears_nothing_away(host: Host) -> None:
+    """Its scratch folder is removed at the start, so its name must not lead to another: the file's own name counts."""
+    queue = host.queue()
+    await queue.start()
+    made = await queue.submit(mini())
+    await follow(queue, made.id)
+    await queue.stop()
+    values = {**json.loads((host.folder / f"{made.id}.json").read_text()), "state": "queued", "pictures": ["p5"]}
+    beside = host.folder.parent / "characters"
+    beside.mkdir()
+    for name, told in (("20261122-100000-aaaaaaaa", "../characters"), ("..", "x"), ("b b", "../../elsewhere")):
+        (host.folder / f"{name}.json").write_text(json.dumps({**values, "id": told}))
+    again = host.queue()
+    await again.start()
+    assert beside.is_dir()
+    assert host.folder.is_dir()
+    assert {one.id for one in again.list_all()} == {made.id, "20261122-100000-aaaaaaaa"}
+    await again.stop()
 
 
 async def test_old_generations_are_forgotten(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

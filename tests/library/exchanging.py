@@ -1,8 +1,10 @@
-"""Imports or exports in a process that is killed, limited or watched.
+"""Imports or exports in processes that are killed, limited or watched.
 
-`python exchanging.py PACK FOLDER ACTION COUNT LIMIT LORAS` works on FOLDER/library with FOLDER/ada.zip, FOLDER/photos
-and FOLDER/out, and kills itself just before it touches a file under FOLDER for the COUNT-th time. No file can grow
-beyond LIMIT bytes; LORAS is the folder for LoRAs. It prints how often files were touched, or the code of the error.
+`python exchanging.py PACK ACTION LIMIT INSIDE FOLDER COUNT [FOLDER COUNT …]` works on each FOLDER/library with its
+FOLDER/ada.zip, FOLDER/photos and FOLDER/out, in a process that kills itself just before it touches a file under FOLDER
+for the COUNT-th time: this one, or for several folders a fork of it each, made when all code is loaded. No file can
+grow beyond LIMIT bytes; LoRAs are in FOLDER/comfy, or if INSIDE is `inside` in the library. It prints for each how
+often files were touched, the code of the error, or `killed`.
 """
 
 from __future__ import annotations
@@ -19,22 +21,41 @@ TOUCHING = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.tru
 
 
 def main() -> None:
-    pack, folder, action, count, limit, loras = sys.argv[1:]
+    pack, action, limit, inside, *tries = sys.argv[1:]
     runpy.run_path(f"{pack}/loader.py")["load_package"](Path(pack))
+    from isengard.library import datasets, exchange, importing  # noqa: F401 (loaded before the forks)
+
+    if len(tries) == 2:
+        act(tries[0], action, int(tries[1]), int(limit), inside == "inside")
+        return
+    for folder, count in zip(tries[::2], tries[1::2], strict=True):
+        child = os.fork()
+        if child == 0:
+            act(folder, action, int(count), int(limit), inside == "inside")
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code == -signal.SIGKILL:
+            print("killed", flush=True)
+        elif code:
+            sys.exit(code)
+
+
+def act(folder: str, action: str, count: int, limit: int, inside: bool) -> None:
+    """Does one of the actions, up to the COUNT-th touch."""
     from isengard.errors import IsengardError
     from isengard.library import datasets, exchange, importing
     from isengard.library.store import Library
 
     home = Path(folder)
-    library = Library.open(home / "library", loras=Path(loras))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+    library = Library.open(home / "library", loras=home / "library" / "loras" if inside else home / "comfy")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     actions = {
         "import": lambda: importing.import_character(library, home / "ada.zip"),
         "import photos": lambda: datasets.import_folder(library, home / "photos"),
         "export": lambda: exchange.export(library, "ada-lov", home / "out" / "ada.zip"),
         "dataset": lambda: datasets.write(library, "ada-lov", home / "out" / "set", layout="kohya"),
     }
-    touched = _die_at(int(count), folder)
+    touched = _die_at(count, folder)
     try:
         actions[action]()
         print(touched[0], flush=True)

@@ -1,7 +1,9 @@
-"""Does something to a library in a process that kills itself at the n-th touch of a file, for every n.
+"""Does something to libraries, each time in a process that kills itself at the n-th touch of a file.
 
-`python killed.py PACK ROOT ACTION N` runs one of ACTIONS on the library ROOT and dies with SIGKILL just before its n-th
-change of a file under ROOT. It exits with 0 if it came to the end before that, else a signal ends it.
+`python killed.py PACK ACTION ROOT N [ROOT N …]` runs one of the actions below on each library ROOT, in a process of its
+own that dies with SIGKILL just before its n-th change of a file under ROOT. It prints how each process ended, a line
+each: 0, or -9 for one that was killed; after one that came to the end the rest are left out, unless N was ALWAYS.
+The processes are forks of this one, which has loaded all code and opened nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +16,29 @@ from pathlib import Path
 
 TOUCHING = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.truncate"}
 """Audit events that change files; so does `open` for writing."""
+ALWAYS = 1_000_000
+"""More touches than any action has."""
 
 
 def main() -> None:
-    pack, root, action, count = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    pack, action = Path(sys.argv[1]), sys.argv[2]
     runpy.run_path(str(pack / "loader.py"))["load_package"](pack)
+    from isengard.library import captioning, characters, loras, photos, trash  # noqa: F401 (loaded before the forks)
+    from isengard.library.store import Library  # noqa: F401
+
+    for root, count in zip(sys.argv[3::2], map(int, sys.argv[4::2]), strict=True):
+        child = os.fork()
+        if child == 0:
+            act(Path(root), action, count)
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        print(code, flush=True)
+        if code == 0 and count != ALWAYS:
+            break
+
+
+def act(root: Path, action: str, count: int) -> None:
+    """Does one of the actions, up to the n-th touch."""
     from isengard.library import captioning, characters, loras, photos, trash
     from isengard.library.captions.edits import Prepend
     from isengard.library.store import Library

@@ -58,9 +58,16 @@ def copied(filled: Path, place: Path, *, theirs: bool = False) -> Path:
     return place
 
 
-def command(folder: Path, action: str, count: int = NEVER, limit: int = NO_LIMIT, inside: bool = False) -> list[str]:
-    place = folder / "library" / "loras" if inside else folder / "comfy"
-    return [sys.executable, str(SCRIPT), str(ROOT), str(folder), action, str(count), str(limit), str(place)]
+def command(
+    folder: Path,
+    action: str,
+    count: int = NEVER,
+    limit: int = NO_LIMIT,
+    inside: bool = False,
+    more: tuple[str, ...] = (),
+) -> list[str]:
+    where = "inside" if inside else "comfy"
+    return [sys.executable, str(SCRIPT), str(ROOT), action, str(limit), where, str(folder), str(count), *more]
 
 
 def start(*arguments: Any, **more: Any) -> subprocess.Popen[str]:
@@ -74,6 +81,19 @@ def run(folder: Path, action: str, count: int = NEVER, limit: int = NO_LIMIT, in
     output, errors = process.communicate(timeout=180)
     assert process.returncode in (0, -9), errors
     return output.strip()
+
+
+def killed(
+    filled: Path, place: Path, action: str, counts: list[int], *, theirs: bool = False, inside: bool = False
+) -> list[Path]:
+    """Copies of the folder, in which the action was killed at each of the counts unless it had ended by then."""
+    folders = [copied(filled, place / str(count), theirs=theirs) for count in counts]
+    pairs = [word for folder, count in zip(folders, counts, strict=True) for word in (str(folder), str(count))]
+    process = start(folders[0], action, counts[0], inside=inside, more=tuple(pairs[2:]))
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert len(output.split()) == len(folders), output + errors
+    return folders
 
 
 def points(touches: str, tries: int) -> list[int]:
@@ -114,9 +134,7 @@ def test_an_import_that_is_killed_brings_all_or_nothing(filled: Path, tmp_path: 
     tries = points(run(first, "import", inside=inside), 8)
     assert assert_whole_or_nothing(first, inside=inside)
     came = set()
-    for count in tries:
-        folder = copied(filled, tmp_path / str(count))
-        run(folder, "import", count, inside=inside)
+    for folder in killed(filled, tmp_path, "import", tries, inside=inside):
         came.add(assert_whole_or_nothing(folder, inside=inside))
         shutil.rmtree(folder)
     assert came == {True, False}
@@ -137,9 +155,7 @@ def test_photos_made_into_a_character_come_whole_or_not_at_all(filled: Path, tmp
     first = copied(filled, tmp_path / "first")
     tries = points(run(first, "import photos"), 6)
     came = set()
-    for count in tries:
-        folder = copied(filled, tmp_path / str(count))
-        run(folder, "import photos", count)
+    for folder in killed(filled, tmp_path, "import photos", tries):
         library = opened(folder)
         came.add(bool(library.slugs()))
         if library.slugs():
@@ -155,9 +171,8 @@ def test_an_export_that_is_killed_leaves_a_whole_archive_or_none(filled: Path, t
     first = copied(filled, tmp_path / "first", theirs=True)
     before = tree(first / "library")
     made = set()
-    for count in points(run(first, "export", inside=True), 10):
-        folder = copied(filled, tmp_path / str(count), theirs=True)
-        run(folder, "export", count, inside=True)
+    tries = points(run(first, "export", inside=True), 10)
+    for folder in killed(filled, tmp_path, "export", tries, theirs=True, inside=True):
         library = opened(folder, inside=True)
         assert tree(library.root) == before
         assert [path.name for path in (folder / "out").iterdir()] in ([], ["ada.zip"])
@@ -173,9 +188,7 @@ def test_a_dataset_that_is_killed_is_whole_or_not_there(filled: Path, tmp_path: 
     tries = points(run(first, "dataset", inside=True), 6)
     whole = tree(first / "out", derived=True)
     assert len(whole) == 4
-    for count in tries:
-        folder = copied(filled, tmp_path / str(count), theirs=True)
-        run(folder, "dataset", count, inside=True)
+    for folder in killed(filled, tmp_path, "dataset", tries, theirs=True, inside=True):
         opened(folder, inside=True)
         assert tree(folder / "out", derived=True) in ({}, whole)
         assert [path.name for path in (folder / "out").iterdir()] in ([], ["set"])

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from isengard.errors import IsengardError
-from isengard.library import captioning, characters, photos, query
+from isengard.library import captioning, characters, index, photos, query
 from isengard.library.photos import Source
 from isengard.library.query import Query
 from isengard.library.store import Library
@@ -154,10 +155,14 @@ def test_another_trigger_word_is_looked_for_at_once(filled: Library) -> None:
     characters.update(filled, "bob", {"trigger_word": "zqx"})
 
 
+@pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("damage", ["gone", "garbage", "empty", "older version", "truncated", "tables", "rows"])
-def test_an_index_that_is_gone_or_damaged_is_made_again(filled: Library, damage: str) -> None:
+def test_an_index_that_is_gone_or_damaged_is_made_again(filled: Library, damage: str, kept: bool) -> None:
+    """Before it is opened, and while a connection to it is kept."""
     whole = query.search(filled, Query(sort="name")).photos
     path = filled.index_file
+    if not kept:
+        filled.connections.close()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if damage == "older version":
@@ -179,6 +184,42 @@ def test_an_index_that_is_gone_or_damaged_is_made_again(filled: Library, damage:
             }[damage]
         )
     assert query.search(filled, Query(sort="name")).photos == whole
+
+
+def test_an_index_whose_latest_part_is_taken_away_is_not_read_on(filled: Library) -> None:
+    """SQLite's log beside the file, deleted while a connection is kept: what is asked next sees the files."""
+    path = filled.folder("ada").images / "p1.txt"
+    before = path.read_text()
+    for text in ("one", "two", "three"):
+        path.write_text(text)
+        assert query.one(filled, "ada", "p1.png").caption == text
+        for ending in ("-wal", "-shm"):
+            filled.index_file.with_name(f"index.sqlite{ending}").unlink(missing_ok=True)
+    filled.connections.close()
+    with sqlite3.connect(filled.index_file) as connection:
+        assert connection.execute("PRAGMA quick_check").fetchone()[0] == "ok"
+    connection.close()
+    path.write_text(before)
+    assert query.one(filled, "ada", "p1.png").caption == before.rstrip()
+
+
+def test_a_connection_is_kept_for_the_next_question_of_any_thread(filled: Library) -> None:
+    opened: list[int] = []
+
+    def ask() -> None:
+        for _ in range(5):
+            with index.connected(filled) as connection:
+                opened.append(id(connection))
+
+    ask()
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert len(set(opened)) == 1
+    with index.connected(filled) as one, index.connected(filled) as other:
+        assert one is not other
+    filled.close()
+    assert query.search(filled, Query()).total == 12
 
 
 def test_the_index_of_a_library_that_is_read_only_stands_elsewhere(

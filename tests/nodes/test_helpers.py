@@ -19,6 +19,7 @@ from isengard.library.sample import SLUG, add_sample
 from isengard.library.store import Library
 from isengard.nodes import applying, choices, comparing, door, drawing, given, training
 from isengard.nodes.kinds import JobRef, TrainingSet
+from isengard.trainer.presets import FAMILIES, PRESETS
 
 ADA = Character(id="ada", name="Ada", trigger_word="ohwx")
 
@@ -266,3 +267,9 @@ def test_a_lora_by_name_stays_in_the_lora_folders(
 def test_events_are_lines_on_the_node(event: dict[str, object], line: str) -> None:
     """Steps, time left, loss, states and errors; what says nothing to a person is left out."""
     assert training.sentence(event, 300) == line
+
+
+def test_lists_of_the_nodes_are_those_of_the_rooms_below() -> None:
+    """They are written out, so that ComfyUI starts without the trainer."""
+    assert set(choices.FAMILIES) == {choices.MODE_DEFAULT, *FAMILIES}
+    assert tuple(PRESETS) == choices.PRESETS

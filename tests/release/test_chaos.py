@@ -54,6 +54,7 @@ def _play(session: Session, seconds: float) -> dict[str, int]:
     aim = time.monotonic() + 3
     while time.monotonic() < deadline:
         session.step()
+        time.sleep(0.02)  # nobody presses faster, and what is beside this test has the processor meanwhile
         if time.monotonic() > aim:
             if session.chance.random() < 0.6 or not session.kill_trainer():
                 session.kill_server()

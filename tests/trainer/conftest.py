@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from isengard import log, settings
+from isengard.tests.sharing import made_once
 from isengard.tests.trainer.jobs import STARTED, RunHere, copy_job, make_small_job, train
 from isengard.trainer.job import ExitCode, JobFolder
 
@@ -19,23 +20,29 @@ from isengard.trainer.job import ExitCode, JobFolder
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
     """A new job, but with its photos and words encoded. To be copied, not used."""
-    job = make_small_job(tmp_path_factory.mktemp("prepared"))
-    unused = job.state_file.read_bytes()
-    code, output = train(job.path, "--prepare")
-    assert code == ExitCode.DONE, output
-    job.state_file.write_bytes(unused)
-    job.events_file.unlink()
-    job.log_file.unlink()
-    return job
+
+    def make(folder: Path) -> None:
+        job = make_small_job(folder)
+        unused = job.state_file.read_bytes()
+        code, output = train(job.path, "--prepare")
+        assert code == ExitCode.DONE, output
+        job.state_file.write_bytes(unused)
+        job.events_file.unlink()
+        job.log_file.unlink()
+
+    return JobFolder(made_once(tmp_path_factory, "prepared", make) / "job")
 
 
 @pytest.fixture(scope="session")
 def reference(prepared: JobFolder, tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
     """The same job, trained in one go by `python . train`. To be looked at, not used."""
-    job = copy_job(prepared, tmp_path_factory.mktemp("reference") / "job")
-    code, output = train(job.path)
-    assert code == ExitCode.DONE, output
-    return job
+
+    def make(folder: Path) -> None:
+        job = copy_job(prepared, folder / "job")
+        code, output = train(job.path)
+        assert code == ExitCode.DONE, output
+
+    return JobFolder(made_once(tmp_path_factory, "reference", make) / "job")
 
 
 @pytest.fixture(autouse=True)

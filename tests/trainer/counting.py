@@ -18,7 +18,7 @@ from isengard.trainer.backends.native.blocks import arrange
 from isengard.trainer.config import TrainingConfig
 from isengard.trainer.families import load_family
 from isengard.trainer.memory_need import spread
-from isengard.trainer.quantised import fp8, quantise_layer
+from isengard.trainer.quantised import fp8, int8, quantise_layer
 
 FAMILY = load_family("flux1-dev")
 
@@ -89,10 +89,10 @@ def batch(config: TrainingConfig) -> tuple[Any, ...]:
 
 
 def peak_of_training(
-    config: TrainingConfig, doubles: int, singles: int, *, form: str, recomputed: int, swapped: int
+    config: TrainingConfig, doubles: int, singles: int, *, form: str, recomputed: int, swapped: int, native: bool = True
 ) -> int:
     """The most bytes that a step holds on the device, optimizer included; a swapped block counts by its two places."""
-    with counted() as live, _as_on_a_gpu():
+    with counted() as live, _as_on_a_gpu(native):
         model = flux(doubles, singles)
         blocks = FAMILY.blocks(model)
         if form != "full":
@@ -108,10 +108,11 @@ def peak_of_training(
         optimizer = torch.optim.AdamW(adapter.parameters.values(), lr=1e-4, foreach=False)
         live.peak = 0
         for _ in range(2):
-            losses = FAMILY.loss(model, *batch(config), 1.0)
-            losses.mean().backward()
-            del losses
-            adapter.collect()
+            for _ in range(config.gradient_accumulation):
+                losses = FAMILY.loss(model, *batch(config), 1.0)
+                losses.mean().backward()
+                del losses
+                adapter.collect()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             adapter.publish()
@@ -126,11 +127,11 @@ def _quantise(block: nn.Module, form: str) -> None:
 
 
 @contextmanager
-def _as_on_a_gpu() -> Iterator[None]:
-    """fp8 products as a GPU makes them, without widened weights."""
-    before: Callable[..., bool] = fp8.multiplies
-    fp8.multiplies = lambda _device, _sides: True
+def _as_on_a_gpu(native: bool) -> Iterator[None]:
+    """Products as a GPU makes them that multiplies the formats as they are, or as one that does not."""
+    before: list[Callable[..., bool]] = [module.multiplies for module in (fp8, int8)]
+    fp8.multiplies = int8.multiplies = lambda _device, _sides: native
     try:
         yield
     finally:
-        fp8.multiplies = before
+        fp8.multiplies, int8.multiplies = before

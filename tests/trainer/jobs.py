@@ -91,7 +91,7 @@ def train(*arguments: object, **options: Any) -> tuple[int, str]:
     return process.returncode, output
 
 
-def until(seen: Callable[[], object], process: subprocess.Popen[str] | None = None, pause: float = 0.002) -> None:
+def until(seen: Callable[[], object], process: subprocess.Popen[str] | None = None, pause: float = 0.01) -> None:
     """Waits until something is so; fails if the process ends before."""
     deadline = time.monotonic() + PATIENCE
     while not seen():

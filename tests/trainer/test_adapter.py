@@ -66,6 +66,16 @@ def test_a_state_is_taken_up_whole_and_one_of_another_lora_is_refused() -> None:
         second.load_state({"trained": {}, "average": {}})
 
 
+def test_averaging_that_is_switched_on_later_begins_at_what_was_trained() -> None:
+    _, first = make()
+    with torch.no_grad():
+        first.parameters["1.lora_B.weight"].fill_(1.0)
+    _, second = make(ema=0.9)
+    second.start_average()
+    second.load_state(first.state())
+    assert torch.equal(second.best()["1.lora_B.weight"], first.best()["1.lora_B.weight"])
+
+
 def test_taken_off_the_network_is_what_it_was() -> None:
     network, adapter = make()
     seen = torch.randn(3, 8)

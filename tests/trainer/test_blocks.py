@@ -170,6 +170,47 @@ def test_the_next_blocks_are_sent_for_before_they_are_needed() -> None:
         swap.left_forward(block, backward_follows=False)
 
 
+class Clock:
+    """Traffic whose copies run as early as they may, beside everything that is computed."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self._used: dict[int, int] = {}
+
+    def compute(self, weight: Tensor) -> None:
+        self.now += 1
+        self._used[weight.untyped_storage().data_ptr()] = self.now
+
+    def copy(self, target: Tensor, source: Tensor, *, after: int) -> None:
+        assert self._used.get(target.untyped_storage().data_ptr(), 0) <= after, "overwritten while it was computed with"
+        target.copy_(source)
+
+    def wait(self, copied: Any) -> None:
+        """A copy is done when it is begun."""
+
+    def computed(self) -> int:
+        return self.now
+
+
+@pytest.mark.parametrize("first", [0, 1, 3, 5])
+def test_no_block_is_overwritten_while_something_is_computed_with_it(first: int) -> None:
+    """Nobody tells when the backward pass of the first trained block is over: no gradient leaves it. The next step may
+    be asked for long before the device has come that far."""
+    chain, clock = _chain(6), Clock()
+    swap = Swap(chain, torch.device("cpu"), first, clock)
+    for _ in range(3):
+        for block in range(6):
+            swap.bring(block)
+            clock.compute(chain[block].weight)  # type: ignore[arg-type]
+            swap.left_forward(block, backward_follows=True)
+        for block in reversed(range(first, 6)):
+            swap.bring(block)
+            clock.compute(chain[block].weight)  # type: ignore[arg-type]
+            clock.compute(chain[block].weight)  # type: ignore[arg-type]
+            if block != first:
+                swap.left_backward(block)
+
+
 def test_two_places_are_all_the_room_that_swapped_blocks_take() -> None:
     chain = _chain(6)
     swap = Swap(chain, torch.device("cpu"), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from isengard.trainer.backends.native.blocks import arrange
 from isengard.trainer.backends.native.compiled import Compiler
 from isengard.trainer.config import TrainingConfig
 from isengard.trainer.families import load_family
+from isengard.trainer.quantised import quantise_layer
 
 FAMILY = load_family("flux1-dev")
 SHAPE: dict[str, Any] = {
@@ -23,18 +25,27 @@ SHAPE: dict[str, Any] = {
 SIDES = (4, 6, 8, 10)
 
 
-def train(compiler: Compiler | None, recomputed: set[int] = frozenset()) -> tuple[list[float], list[int]]:  # type: ignore[assignment]
+def train(
+    compiler: Compiler | None,
+    recomputed: set[int] = frozenset(),
+    swapped: Sequence[int] = (),
+    form: str = "full",  # type: ignore[assignment]
+) -> tuple[list[float], list[int]]:
     """Losses of steps with pictures of several sizes, and how many graphs there were after each."""
     from torch._dynamo.utils import counters
 
     torch._dynamo.reset()
     counters.clear()
     torch.manual_seed(0)
-    model: nn.Module = FluxTransformer2DModel(**SHAPE)
+    model: nn.Module = FluxTransformer2DModel(**SHAPE).requires_grad_(False)
+    for name, layer in list(model.named_modules()) if form != "full" else ():
+        if isinstance(layer, nn.Linear) and "blocks." in name:
+            parent, _, last = name.rpartition(".")
+            setattr(model.get_submodule(parent), last, quantise_layer(layer, form))
     config = TrainingConfig(name="Ada", trigger_word="ohwx", rank=4, alpha=4.0, sample_every=0)
     adapter = Adapter(model, config, FAMILY.lora_targets(model, "all-linear"))
     blocks = list(FAMILY.blocks(model).values())
-    arrange(blocks, recomputed=recomputed, swapped=[], device=torch.device("cpu"), compiled=compiler)
+    arrange(blocks, recomputed=recomputed, swapped=list(swapped), device=torch.device("cpu"), compiled=compiler)
     optimizer = torch.optim.SGD(adapter.parameters.values(), lr=0.1)
     losses, graphs = [], []
     for side in SIDES:
@@ -61,6 +72,18 @@ def test_compiled_blocks_train_alike_and_new_sizes_need_no_new_graphs(recomputed
     assert graphs[-1] == graphs[1], "after two sizes there is nothing left to compile"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["full", "fp8", "int8"])
+def test_swapped_and_quantised_blocks_are_compiled_once_for_all_of_a_kind(form: str) -> None:
+    """Weights change their place under a compiled block's feet, which must be no reason to compile it again."""
+    told: list[str] = []
+    plain, _ = train(None, swapped=(0, 1, 2), form=form)
+    quick, graphs = train(Compiler(told.append, sizes=len(SIDES), backend="aot_eager"), swapped=(0, 1, 2), form=form)
+    assert told == []
+    assert quick == pytest.approx(plain, rel=1e-5)
+    assert graphs[-1] == graphs[1], "after two sizes there is nothing left to compile"
+
+
 def test_where_compiling_fails_the_plain_blocks_run_and_it_is_told_once() -> None:
     def broken(_graph: object, _inputs: object) -> Any:
         raise ValueError("no compiler here")
@@ -71,6 +94,35 @@ def test_where_compiling_fails_the_plain_blocks_run_and_it_is_told_once() -> Non
     assert quick == plain
     assert len(told) == 1
     assert told[0].startswith("The blocks could not be compiled and run as they are, which is slower: ")
+
+
+@pytest.mark.slow
+def test_a_kind_of_block_that_can_not_be_compiled_spoils_no_other_that_was() -> None:
+    """What ran compiled in the forward pass is recomputed compiled in the backward pass of the same step."""
+    from torch._dynamo.backends.debugging import aot_eager
+
+    graphs = 0
+
+    def second_fails(graph: torch.fx.GraphModule, inputs: Any) -> Any:
+        nonlocal graphs
+        graphs += 1
+        if graphs > 1:
+            raise ValueError("too large for this GPU")
+        return aot_eager(graph, inputs)
+
+    told: list[str] = []
+    plain, _ = train(None, {0, 1, 2})
+    quick, _ = train(Compiler(told.append, sizes=1, backend=second_fails), {0, 1, 2})
+    assert quick == pytest.approx(plain, rel=1e-5)
+    assert len(told) == 1
+    assert graphs > 1
+
+
+def test_an_older_torch_without_all_settings_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ComfyUI runs on a torch from before 2.8, too."""
+    refuses_new_names = type("Settings", (), {"__slots__": ()})
+    monkeypatch.setattr("torch._functorch.config", refuses_new_names())
+    Compiler(print, sizes=1, backend="eager")
 
 
 def test_a_full_memory_is_no_failure_to_compile() -> None:

@@ -158,3 +158,9 @@ def test_the_fingerprint_changes_with_what_decides_the_result_and_nothing_else(n
     speed = ("recompute_blocks", "swap_blocks", "compile_blocks", "attention")
     same = name in ("name", "device", "base", "preset", "log_every", *speed)
     assert (changed.fingerprint() == config.fingerprint()) is same
+
+
+def test_prodigy_finds_one_rate_for_all_so_a_lora_plus_ratio_is_refused() -> None:
+    assert config_from_dict({**LEAST, "lora_plus_ratio": 4, "sample_every": 0}).lora_plus_ratio == 4
+    with pytest.raises(IsengardError, match="lora_plus_ratio"):
+        config_from_dict({**LEAST, "lora_plus_ratio": 4, "optimizer": "prodigy", "sample_every": 0})

@@ -10,12 +10,12 @@ import pytest
 from isengard.errors import IsengardError
 from isengard.tests.trainer.counting import flux, peak_of_training
 from isengard.trainer import memory_need
-from isengard.trainer.config import TrainingConfig
+from isengard.trainer.config import OPTIMIZERS, TrainingConfig
 from isengard.trainer.families import load_family
-from isengard.trainer.memory_need import ARCHITECTURES, GIB, estimate, lora_parameters
+from isengard.trainer.memory_need import ARCHITECTURES, GIB, estimate, lora_parameters, waiting
 from isengard.trainer.memory_plan import Features, choose_plan, step_time
 
-ALL = Features(fp8=True, nf4=True)
+ALL = Features(fp8=True, int8=True, nf4=True)
 FLUX = ARCHITECTURES["flux1-dev"]
 
 
@@ -34,7 +34,18 @@ COUNTED = {
     "likeness blocks": {"doubles": 3, "singles": 5, "targets": "likeness-blocks"},
     "all recomputed": {"doubles": 3, "singles": 5, "recomputed": 8},
     "half of them recomputed": {"doubles": 3, "singles": 5, "recomputed": 4, "resolutions": (1024,)},
+    "the highest rank": {"doubles": 3, "singles": 5, "rank": 256},
+    "several passes a step": {"doubles": 3, "singles": 5, "rank": 128, "gradient_accumulation": 2},
     "fp8": {"doubles": 3, "singles": 5, "form": "fp8"},
+    "int8": {"doubles": 3, "singles": 5, "form": "int8"},
+    "int8, all recomputed": {"doubles": 3, "singles": 5, "form": "int8", "recomputed": 8, "resolutions": (1024,)},
+    "fp8 that is widened, all recomputed": {
+        "doubles": 3,
+        "singles": 5,
+        "form": "fp8",
+        "recomputed": 8,
+        "native": False,
+    },
     "fp8, half of them swapped": {"doubles": 6, "singles": 10, "form": "fp8", "recomputed": 16, "swapped": 8},
     "half of them swapped": {"doubles": 6, "singles": 10, "recomputed": 16, "swapped": 8, "resolutions": (1024,)},
 }
@@ -51,12 +62,13 @@ def _compare(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> float:
     """Estimated by counted, without the allowances for the allocator and the libraries, which nothing here has."""
     shape = {"doubles": case["doubles"], "singles": case["singles"]}
     way = {"form": case.get("form", "full"), "recomputed": case.get("recomputed", 0), "swapped": case.get("swapped", 0)}
-    settings = {key: value for key, value in case.items() if key not in {**shape, **way}}
+    native = case.get("native", True)
+    settings = {key: value for key, value in case.items() if key not in {**shape, **way, "native": native}}
     chosen = config(**{"resolutions": (512,), "max_text_tokens": 512, **settings})
     monkeypatch.setitem(ARCHITECTURES, "flux1-dev", dataclasses.replace(FLUX, **shape, runtime=0))
     monkeypatch.setattr(memory_need, "_FRAGMENTED", 1.0)
-    estimated = estimate(chosen, way["form"], way["recomputed"], way["swapped"])
-    return estimated.total / peak_of_training(chosen, **shape, **way)
+    estimated = estimate(chosen, way["form"], way["recomputed"], way["swapped"], native=native)
+    return estimated.total / peak_of_training(chosen, **shape, **way, native=native)
 
 
 @pytest.mark.parametrize("case", COUNTED)
@@ -109,7 +121,7 @@ def test_plans_by_card() -> None:
     assert (found[140].recompute_blocks, found[140].swap_blocks) == (0, 0)
     assert (found[24].swap_blocks, found[16].swap_blocks) == (0, 0)
     assert found[24].recompute_blocks < found[16].recompute_blocks
-    times = [step_time(config(resolutions=(512,)), plan, ALL) for plan in found.values()]
+    times = [step_time(config(resolutions=(512,)), plan.way, ALL) for plan in found.values()]
     assert times[1:] == sorted(times[1:]), "a smaller card is never thought faster"
 
 
@@ -131,6 +143,45 @@ def test_every_part_can_be_fixed_by_a_person() -> None:
     assert choose_plan(config(gradient_checkpointing=True), 140 * GIB, ALL).recompute_blocks == FLUX.blocks
     none = choose_plan(config(swap_blocks=0, recompute_blocks=0, base_weights="full"), free, ALL)
     assert (none.recompute_blocks, none.swap_blocks, none.fits) == (0, 0, False)
+
+
+def test_optimizers_keep_more_or_less_for_each_number_of_the_lora() -> None:
+    """Prodigy keeps four numbers for one, which at rank 32 is a gigabyte more than AdamW's two."""
+    needs = {name: estimate(config(rank=32, optimizer=name), "fp8", 0, 0).lora for name in OPTIMIZERS}
+    assert needs["adafactor"] < needs["adamw8bit"] < needs["adamw"] < needs["prodigy"]
+    assert needs["prodigy"] - needs["adamw"] == 8 * lora_parameters(config(rank=32))
+    held = estimate(config(rank=32, class_preservation=0.2), "fp8", 0, 0).lora
+    assert held - needs["adamw"] == 4 * lora_parameters(config(rank=32)), "a gradient waits for the second pass"
+
+
+# --- what waits in the main memory
+
+
+def test_what_waits_in_the_main_memory_must_have_room_there() -> None:
+    """With much of it the quickest way wins; with little one that lets less wait; with too little that is told."""
+    wished, free = config(resolutions=(768,)), 7 * GIB
+    plenty = choose_plan(wished, free, ALL, main_free=64 * GIB)
+    assert plenty == choose_plan(wished, free, ALL)
+    alone = {form: choose_plan(wished.replace(base_weights=form), free, ALL).swap_blocks for form in ("fp8", "nf4")}
+    sizes = {form: waiting(wished, form, count) for form, count in alone.items()}
+    assert 0 < sizes["nf4"] < sizes["fp8"], "else nothing is shown"
+    between = round((sizes["nf4"] + sizes["fp8"]) / 2 / 0.8)
+    little = choose_plan(wished, free, ALL, main_free=between)
+    assert (little.base_weights, little.fits, little.main_fits) == ("nf4", True, True)
+    tiny = choose_plan(wished, free, ALL, main_free=GIB // 4)
+    assert (tiny.base_weights, tiny.fits, tiny.main_fits) == ("nf4", True, False)
+    assert tiny.as_dict()["main_fits"] is False
+
+
+def test_without_another_format_the_same_way_is_taken_and_its_shortage_told() -> None:
+    plan = choose_plan(config(), 7 * GIB, Features(fp8=True), main_free=GIB)
+    assert plan.swap_blocks > 0
+    assert (plan.base_weights, plan.fits, plan.main_fits) == ("fp8", True, False)
+
+
+def test_where_nothing_waits_the_main_memory_does_not_matter() -> None:
+    plan = choose_plan(config(), 140 * GIB, ALL, main_free=1)
+    assert (plan.base_weights, plan.swap_blocks, plan.main_fits) == ("full", 0, True)
 
 
 def test_on_a_processor_nothing_is_given_up_unless_it_is_asked_for() -> None:

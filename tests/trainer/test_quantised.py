@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from isengard.errors import IsengardError
 from isengard.trainer import quantised
 from isengard.trainer.quantised import FORMATS, QuantisedLinear, fp8, int8, is_linear, quantise_layer
+from isengard.trainer.quantised.layer import works
 from isengard.trainer.quantised.nf4 import check_nf4
 
 HAS_NF4 = importlib.util.find_spec("bitsandbytes") is not None
@@ -124,6 +127,63 @@ def test_numbers_that_were_fp8_before_stay_what_they_are(scaled: bool) -> None:
     wide = quantise_layer(plain, "fp8").widened(torch.float32)
     within = kept.abs() > 2**-6 * kept.abs().max() / 448  # below, e4m3 has no full precision
     assert off(wide[within], kept.float()[within]) < 3e-3
+
+
+class Seen(TorchDispatchMode):
+    """Notes every call and the largest tensor that came out of one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.largest: dict[torch.dtype, int] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.calls.append((func.overloadpacket.__name__, args, kwargs or {}))
+        if isinstance(made, Tensor) and made._base is None:
+            self.largest[made.dtype] = max(self.largest.get(made.dtype, 0), made.numel())
+        return made
+
+
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_e4m3_products_are_asked_for_as_every_gpu_and_system_takes_them(both_ways: bool) -> None:
+    """One scale a factor in fp32, the left factor in rows, the right one in columns, sides in sixteens. Kernels with a
+    scale a row are missing in torch for Windows and on several chips."""
+    made = as_on_a_gpu(quantise_layer(layer(), "fp8", both_ways=both_ways))
+    for rows in (40, 17, 1):
+        values = torch.randn(rows, 96, dtype=torch.bfloat16, requires_grad=True)
+        with Seen() as seen:
+            made(values).backward(torch.randn(160, rows, dtype=torch.bfloat16).t())
+        asked = [args for name, args, _ in seen.calls if name == "_scaled_mm"]
+        assert len(asked) == 2, "forward and backward"
+        for left, right, *scales in asked:
+            assert left.dtype == right.dtype == torch.float8_e4m3fn
+            assert left.stride() == (left.shape[1], 1)
+            assert right.stride() == (1, right.shape[0])
+            assert not any(side % 16 for side in (left.shape[1], *right.shape))
+            for scale in scales[:2]:
+                assert (scale.numel(), scale.dtype) == (1, torch.float32)
+
+
+@pytest.mark.parametrize("form", ["fp8", "int8"])
+def test_where_a_weight_is_widened_it_is_widened_once_and_no_further_than_the_values(form: str) -> None:
+    """An RTX 30 has no e4m3 products and little memory: four bytes a number would be half a gigabyte at times."""
+    made = quantise_layer(layer(512, 512, bias=False), form)
+    values = torch.randn(4, 512, dtype=torch.bfloat16, requires_grad=True)
+    with Seen() as seen:
+        made(values).backward(torch.randn(4, 512, dtype=torch.bfloat16))
+    assert seen.largest[torch.bfloat16] == 512 * 512
+    assert seen.largest.get(torch.float32, 0) <= 4 * 512
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("not compiled"), TypeError("what is scale_a?")])
+def test_a_product_that_fails_or_is_wrong_is_not_relied_on(problem: Exception) -> None:
+    def fails() -> Tensor:
+        raise problem
+
+    assert not works(fails, 1.0)
+    assert not works(lambda: torch.tensor([1.0, 2.0]), 1.0)
+    assert works(lambda: torch.tensor([1.0, 1.0]), 1.0)
 
 
 def test_a_layer_waits_for_its_weight_and_bias_and_refuses_others() -> None:

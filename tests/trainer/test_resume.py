@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from isengard.tests.trainer.jobs import (
+    RunHere,
     assert_gapless,
     assert_nothing_half_written,
     assert_same_lora,
@@ -49,9 +50,9 @@ def kill_while_saving(job: JobFolder) -> None:
     kill(process)
 
 
-def finish(job: JobFolder) -> None:
-    code, output = train(job.path)
-    assert (code, job.state().state) == (ExitCode.DONE, "done"), output
+def finish(job: JobFolder, run_here: RunHere) -> None:
+    """Goes on to the end, in this process: only what is killed needs one of its own."""
+    assert (run_here(job), job.state().state) == (ExitCode.DONE, "done")
     assert_gapless(job)
     assert_nothing_half_written(job.path)
 
@@ -65,7 +66,7 @@ def test_the_reference_learns_something(reference: JobFolder) -> None:
     assert all(tensor.abs().max() > 0 for tensor in lora_of(reference).values())
 
 
-def test_killed_at_any_moment_it_ends_in_the_same_lora(reference: JobFolder, tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_ends_in_the_same_lora(reference: JobFolder, tmp_path: Path, run_here: RunHere) -> None:
     """While preparing, between checkpoints, in the middle of writing one, while sampling: one after the other."""
     job = JobFolder(make_small_job(tmp_path).path)
     assert [entry.sha256 for entry in job.dataset()] == [entry.sha256 for entry in reference.dataset()]
@@ -93,7 +94,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_lora(reference: JobFolder, tmp
     until(event_seen(job, type="progress", phase="sample", step=8), process)
     kill(process)
 
-    finish(job)
+    finish(job, run_here)
     assert states_of(job)[-3:] == ["preparing", "training", "done"]
     assert losses_of(job) == losses_of(reference)
     assert sorted(path.name for path in job.samples.iterdir()) == sorted(
@@ -103,7 +104,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_lora(reference: JobFolder, tmp
 
 
 def test_sigterm_saves_the_step_and_the_job_goes_on_in_another_place(
-    job: JobFolder, reference: JobFolder, tmp_path: Path
+    job: JobFolder, reference: JobFolder, tmp_path: Path, run_here: RunHere
 ) -> None:
     """Exit code and state say interrupted; the folder, moved elsewhere, holds all that is needed."""
     process = begin(job)
@@ -120,7 +121,7 @@ def test_sigterm_saves_the_step_and_the_job_goes_on_in_another_place(
     moved = JobFolder(tmp_path / "elsewhere" / "renamed")
     moved.path.parent.mkdir()
     job.path.rename(moved.path)
-    finish(moved)
+    finish(moved, run_here)
     assert_same_lora(moved, reference)
 
 
@@ -134,7 +135,9 @@ def test_a_finished_job_elsewhere_is_still_done(reference: JobFolder, tmp_path: 
     assert_same_lora(copied, reference)
 
 
-def test_with_averaging_and_accumulation_it_ends_in_the_same_lora(prepared: JobFolder, tmp_path: Path) -> None:
+def test_with_averaging_and_accumulation_it_ends_in_the_same_lora(
+    prepared: JobFolder, tmp_path: Path, run_here: RunHere
+) -> None:
     """The average and the optimizer's moments are in the checkpoint; the LoRA's dropout is drawn again alike."""
     whole, broken = (copy_job(prepared, tmp_path / name) for name in ("whole", "broken"))
     settings = ("ema_decay=0.9", "gradient_accumulation=2", "lora_dropout=0.1", "steps=8", "sample_every=0",
@@ -145,7 +148,7 @@ def test_with_averaging_and_accumulation_it_ends_in_the_same_lora(prepared: JobF
     process = begin(broken, *changes)
     until(event_seen(broken, type="loss", step=6), process)
     kill(process)
-    finish(broken)
+    finish(broken, run_here)
     assert_same_lora(broken, whole)
     held = {event["step"] for event in events_of(whole, "loss") if "class_loss" in event}
     assert held == {2, 4, 6, 8}, "every second step also holds the class"
@@ -153,7 +156,7 @@ def test_with_averaging_and_accumulation_it_ends_in_the_same_lora(prepared: JobF
 
 @pytest.mark.parametrize("share", [0.5, 1.5], ids=["in the LoRA", "in the full state"])
 def test_a_disk_full_in_the_middle_of_a_checkpoint_loses_nothing(
-    job: JobFolder, reference: JobFolder, share: float
+    job: JobFolder, reference: JobFolder, share: float, run_here: RunHere
 ) -> None:
     """The job has failed with DISK_FULL, no file is half-written, and with room again it goes on as if nothing was."""
     (lora,) = reference.lora.iterdir()
@@ -166,5 +169,5 @@ def test_a_disk_full_in_the_middle_of_a_checkpoint_loses_nothing(
     assert [event["code"] for event in events_of(job, "error")] == ["DISK_FULL"]
     assert list(job.checkpoints.iterdir()) == []
     assert_nothing_half_written(job.path)
-    finish(job)
+    finish(job, run_here)
     assert_same_lora(job, reference)

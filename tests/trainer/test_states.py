@@ -154,6 +154,18 @@ def test_each_wish_is_granted_once(tmp_path: Path) -> None:
     assert wishes.stop == ""
 
 
+@pytest.mark.parametrize(("asked", "reason"), [("pause", "paused by request"), ("cancel", "cancelled by request")])
+def test_who_asks_and_then_sends_a_signal_gets_what_was_asked(tmp_path: Path, asked: str, reason: str) -> None:
+    """A base model takes minutes to load: whoever cancels meanwhile grows impatient and says it more firmly."""
+    wishes = Wishes(tmp_path / "control.json")
+    wishes.interrupt("ended by SIGTERM")
+    assert (wishes.stop, wishes.reason) == ("interrupt", "ended by SIGTERM")
+    ask(tmp_path / "control.json", stop=asked)
+    assert (wishes.stop, wishes.reason) == (asked, reason)
+    ask(tmp_path / "control.json", stop="")
+    assert wishes.stop == "interrupt"
+
+
 def test_a_wish_is_seen_even_within_one_tick_of_the_disk_s_clock(tmp_path: Path) -> None:
     """Two changes may carry the same time."""
     control = tmp_path / "control.json"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
+import psutil
 import pytest
 
 from isengard.errors import IsengardError
@@ -73,6 +74,17 @@ async def test_a_death_without_a_last_word_is_told(job: JobFolder) -> None:
     assert (state["state"], job.state().state) == ("interrupted", "interrupted")
     assert supervisor.exit_code == -signal.SIGKILL
     assert_gapless(job)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has classes, no niceness")
+async def test_the_trainer_and_its_threads_let_others_go_first(job: JobFolder) -> None:
+    """A page that is open beside a training on the CPU stays quick."""
+    supervisor = Supervisor(job)
+    events = supervisor.run()
+    pid, _ = await until_loss(events, job)
+    niceness = {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in psutil.Process(pid).threads()}
+    assert niceness == {min(19, os.nice(0) + 10)}
+    await events.aclose()  # type: ignore[attr-defined]
 
 
 async def test_a_polite_stop_saves_the_step(job: JobFolder) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient
 
+from isengard.web.hub import Hub
+
 
 async def events_of(client: TestClient[Any, Any], path: str, **headers: str) -> list[tuple[str, str, dict[str, Any]]]:
     """What a stream says to its end: each event's number, kind and data."""
@@ -29,3 +31,10 @@ async def _blocks(response: Any) -> AsyncIterator[str]:
         *blocks, buffer = buffer.split("\n\n")
         for block in blocks:
             yield block
+
+
+async def told(hub: Hub, kind: str) -> list[dict[str, Any]]:
+    """What pages were told of a kind until now."""
+    chunk = await anext(hub.listen(0)) or b""
+    blocks = [block.split("\n") for block in chunk.decode().split("\n\n") if block]
+    return [json.loads(data.removeprefix("data: ")) for _, event, data in blocks if event == f"event: {kind}"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,40 @@ async def test_what_nobody_foresaw_shows_no_trace_and_no_path(services: Services
         answer = await client.post("/isengard/fail", json={"kind": "ours"})
         message = (await error(answer, "JOB_CORRUPT"))["message"]
         assert message == "jobs/a can't be read, nor …/c.txt."
+
+
+@pytest.mark.parametrize("problem", [IsengardError("JOB_MISSING", "It was deleted."), OSError("the disk is away")])
+@pytest.mark.parametrize("length", [None, 100_000])
+async def test_what_fails_on_the_way_is_broken_off(services: Services, problem: Exception, length: int | None) -> None:
+    """A second answer behind half of the first would be read as its rest; nobody may take the half for the whole."""
+    routes = Routes("test")
+
+    @routes.get("/half", media="application/zip")
+    async def half(call: Call) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = length
+        await call.begin(response)
+        await response.write(b"the first half")
+        raise problem
+
+    app, table = web.Application(), web.RouteTableDef()
+
+    async def provide(_request: web.Request) -> Services:
+        return services
+
+    add_routes(table, routes.all, "/isengard", provide, Guard())
+    app.add_routes(table)
+    async with TestServer(app) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(b"GET /isengard/half HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        said = bytearray()
+        with suppress(ConnectionResetError):
+            while chunk := await asyncio.wait_for(reader.read(1000), 20):
+                said += chunk
+        writer.close()
+    assert said.count(b"HTTP/1.1 ") <= 1
+    assert b"JOB_MISSING" not in said
+    assert b"INTERNAL" not in said
 
 
 async def test_versions_of_a_character(here: Here) -> None:

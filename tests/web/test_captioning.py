@@ -24,6 +24,7 @@ from isengard.library.store import Library
 from isengard.tests.library.captions.test_florence2 import a_folder
 from isengard.tests.library.captions.tiny_florence2 import write_tiny_florence2
 from isengard.tests.web.server import Client, Server
+from isengard.tests.web.streams import told
 from isengard.trainer.mini import CHARACTER_DIR
 from isengard.web.services import Services
 
@@ -117,9 +118,9 @@ async def test_what_was_measured_is_said_and_can_be_undone(here: Here, services:
     assert {item["file"]: item["after"] for item in done["changes"]}.items() <= written.items()
     assert done["changes"]
     assert all(item["after"].startswith("ohwx woman, ") for item in done["changes"])
-    told = [json.loads(event.encoded.split(b"data: ")[1]) for event in services.hub._ring if event.kind == "captioning"]
-    assert [item["state"] for item in told][-1] == "done"
-    assert {item["run"] for item in told} == {made["id"]}
+    heard = await told(services.hub, "captioning")
+    assert [item["state"] for item in heard][-1] == "done"
+    assert {item["run"] for item in heard} == {made["id"]}
     assert (await ask(here, "GET", "/captioning"))[1]["runs"][0]["undo"] == done["undo"]
     status, undone = await ask(here, "POST", "/images/captions/undo", {"undo": done["undo"]})
     assert (status, len(undone["restored"]), undone["conflicts"]) == (200, len(done["changes"]), [])

@@ -42,6 +42,22 @@ async def test_a_page_that_comes_back_gets_what_it_missed(here: Here, services: 
         await lines_until(fourth, "event: reset")
 
 
+async def test_a_client_of_the_old_protocol_gets_the_same_without_chunks(here: Here, services: Services) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", here.port or 0)
+    writer.write(b"GET /isengard/events HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+    while not services.hub.listeners:  # noqa: ASYNC110 (there is no event for that)
+        await asyncio.sleep(0.01)
+    services.hub.publish("job", {"n": 1})
+    services.hub.beat()
+    await asyncio.sleep(0.05)
+    services.close_streams()
+    head, _, body = (await asyncio.wait_for(reader.read(), 20)).partition(b"\r\n\r\n")
+    writer.close()
+    assert b"chunked" not in head
+    assert b"\r" not in body
+    assert [b"event: hello" in body, b'data: {"n":1}\n' in body, b": beat" in body, b"event: end" in body] == [True] * 4
+
+
 async def test_silence_is_broken_by_a_heartbeat(here: Here, services: Services) -> None:
     async with here.get("/isengard/events") as answer:
         await lines_until(answer, "data: {}")

@@ -104,3 +104,23 @@ async def test_a_damaged_picture_does_not_break_the_page(host: Host) -> None:
     problems = [found["problem"] for found in page["pictures"] if found["problem"]]
     assert len(problems) == 1
     assert str(services.library.root) not in problems[0]
+
+
+async def test_one_of_the_trash_goes_for_good_and_the_others_can_come_back(host: Host) -> None:
+    """By its number alone; what is gone is said to be gone, and nothing else is touched."""
+    client, services = host
+    first, second = (add(services.library, name).id for name in ("first", "second"))
+    for picture in (first, second):
+        async with client.delete(f"{API}/{picture}") as response:
+            assert response.status == 200
+    for answer in ((200, {"emptied": 1}), (404, "TRASH_MISSING")):
+        async with client.post("/isengard/trash/empty", json={"trash": [first]}) as response:
+            body = await response.json()
+            assert (response.status, body if response.ok else body["error"]["code"]) == answer
+    async with client.get("/isengard/trash") as response:
+        assert [entry["id"] for entry in (await response.json())["entries"]] == [second]
+    async with client.post(f"{API}/{first}/restore") as response:
+        assert (response.status, (await response.json())["error"]["code"]) == (404, "PICTURE_MISSING")
+    async with client.post(f"{API}/{second}/restore") as response:
+        assert response.status == 200
+    assert not (services.library.trash / first).exists()

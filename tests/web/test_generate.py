@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import json
 import shutil
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ from isengard.media.png import read_settings
 from isengard.tests.generator.files import write_random_lora
 from isengard.tests.generator.made import Painter
 from isengard.tests.library.test_guides import picture
-from isengard.tests.web.streams import events_of
+from isengard.tests.web.streams import events_of, told
 from isengard.trainer.mini import MODEL_DIR
+from isengard.web import generating
 from isengard.web.api import generate
 from isengard.web.call import Call
 from isengard.web.services import Services
@@ -111,12 +113,11 @@ async def test_a_stream_that_is_taken_up_again_misses_nothing_that_matters(host:
 async def test_a_page_hears_of_pictures_on_the_common_stream(host: Host) -> None:
     """Without the previews' bytes, which would fill its memory."""
     host.paint_with(Painter())
-    hub = host.services.hub
     _, made = await host.post("/generate", {"prompt": "x", "steps": 2})
     await events_of(host.client, f"{API}/generate/{made['id']}/stream")
-    told = [event.encoded.decode() for event in hub._ring if event.kind == "generation"]
-    assert any('"type":"done"' in text for text in told)
-    assert all(made["id"] in text and len(text) < 1000 for text in told)
+    heard = await told(host.services.hub, "generation")
+    assert any(event["type"] == "done" for event in heard)
+    assert all(event["generation"] == made["id"] and len(json.dumps(event)) < 1000 for event in heard)
 
 
 async def test_cancelling_stops_it(host: Host) -> None:
@@ -180,19 +181,49 @@ async def test_several_characters_are_in_one_picture(host: Host, weights: Path) 
     assert (status, answer["error"]["code"]) == (422, "LORA_WRONG_FAMILY")
 
 
+async def test_without_a_comfyui_nobody_knows_its_packs(host: Host) -> None:
+    """And it is said why, in the words of the generator that could tell."""
+    status, found = await host.get("/packs")
+    assert status == 200
+    assert {pack["present"] for pack in found["packs"]} == {None}
+    assert all(pack["get"].startswith("https://") and pack["enables"] for pack in found["packs"])
+    _, generators = await host.get("/generators?family=flux1-dev")
+    (comfyui,) = (one for one in generators["generators"] if one["name"] == "comfyui")
+    assert found["reason"] == comfyui["reason"]
+    assert "COMFYUI_URL" in found["reason"]
+
+
 async def test_graphs_need_a_comfyui(host: Host) -> None:
-    """Without one it is said what to do; a picture of the embedded model has no graph."""
-    host.paint_with(Painter())
+    """Without one it is said what to do."""
     status, answer = await host.post("/generate/graph", {"prompt": "x", "family": "flux1-dev"})
     assert (status, answer["error"]["code"]) == (422, "FEATURE_NOT_READY")
     assert "COMFYUI_URL" in answer["error"]["message"]
-    _, made = await host.post("/generate", {"prompt": "x", "steps": 1})
-    events = await events_of(host.client, f"{API}/generate/{made['id']}/stream")
-    picture = next(data["id"] for _, kind, data in events if kind == "picture")
-    status, answer = await host.get(f"/gallery/{picture}/graph")
-    assert (status, answer["error"]["code"]) == (422, "FEATURE_NOT_READY")
     assert (await host.get("/gallery/none/graph"))[0] == 404
 
+
+async def test_pictures_of_the_embedded_model_have_a_graph_wherever_they_are_made(host: Host) -> None:
+    """Our own node with all that made the picture, the LoRA by its id; what the node can't do is refused."""
+    host.paint_with(Painter())
+    wish = {"prompt": "at the sea", "character": "ada", "seed": 10, "count": 2, "aspect": "3:4", "guidance": 3.5}
+    made = [await made_by(host, body) for body in ({**wish, "strength": 0.7}, {**wish, "guidance": 2})]
+    status, answer = await host.get(f"/gallery/{made[0][1]}/graph")
+    graph = answer["prompt"]
+    assert status == 200
+    assert graph["mini"]["inputs"] == {
+        "prompt": "ohwx, at the sea", "strength": 0.7, "width": 112, "height": 144, "count": 1, "seed": 11, "steps": 3,
+        "lora": ["lora", 0],
+    }  # fmt: skip
+    assert graph["lora"]["inputs"] == {"value": host.lora}
+    status, answer = await host.get(f"/gallery/{made[1][0]}/graph")
+    assert (status, answer["error"]["code"]) == (422, "FEATURE_NOT_READY")
+    assert "guidance" in answer["error"]["message"]
+
+
+async def made_by(host: Host, body: dict[str, Any]) -> list[str]:
+    """Ids of the pictures that a request leads to."""
+    _, made = await host.post("/generate", body)
+    events = await events_of(host.client, f"{API}/generate/{made['id']}/stream")
+    return [data["id"] for _, kind, data in events if kind == "picture"]
 
 async def test_generators_say_what_they_can_do(host: Host) -> None:
     """Every toggle of each, ready or with the reason; the planned ones are there."""
@@ -260,6 +291,20 @@ async def test_flux_in_the_model_folders_is_found(host: Host, tmp_path: Path) ->
     status, made = await host.post("/generate", {"prompt": "x", "family": "flux1-dev", "steps": 1})
     assert (status, made["settings"]["base"]) == (201, {"transformer": "FLUX.1-small"})
     await events_of(host.client, f"{API}/generate/{made['id']}/stream")
+
+
+async def test_a_base_model_of_which_a_part_is_gone_is_not_used(host: Host, tmp_path: Path) -> None:
+    """A LoRA notes the files that it was trained on; where one of them was moved, those of this machine are taken."""
+    transformer, vae = tmp_path / "flux.safetensors", tmp_path / "ae.safetensors"
+    for file in (transformer, vae):
+        file.write_bytes(b"")
+    (known,) = await host.services.run(loras.list_all, host.services.library)
+    lora = dataclasses.replace(known, base={"transformer": str(transformer), "vae": str(vae)})
+    base = await host.services.run(generating.base_of, host.services.library, lora)
+    assert (base.transformer, base.vae) == (str(transformer), str(vae))
+    vae.unlink()
+    base = await host.services.run(generating.base_of, host.services.library, lora)
+    assert base.transformer != str(transformer)
 
 
 async def test_a_guide_is_told_by_its_content(host: Host) -> None:

@@ -75,6 +75,66 @@ async def test_events_come_from_any_thread_in_order_to_hundreds() -> None:
     assert hub.listeners == 0
 
 
+class Taking:
+    """A listener whose connection has room for so much, until it is read."""
+
+    def __init__(self, room: int = 10**9) -> None:
+        self.room = room
+        self.taken: list[bytes] = []
+
+    def take(self, data: bytes) -> bool:
+        if len(data) > self.room:
+            return False
+        self.room -= len(data)
+        self.taken.append(data)
+        return True
+
+    async def follow(self, hub: Hub) -> None:
+        async for chunk in hub.listen(0, self.take):
+            self.taken.append(chunk or b"beat")
+            self.room = 10**9
+
+
+async def test_who_has_room_is_given_what_is_new_in_passing_and_others_in_their_own_task() -> None:
+    """All hear everything once and in order, whatever was told while it was handed round."""
+    hub = attached()
+    taking = [Taking(room) for room in [10**9] * 100 + [0] * 20 + [100] * 100]
+    tasks = [asyncio.create_task(one.follow(hub)) for one in taking]
+    await asyncio.sleep(0)
+    for number in range(30):
+        hub.publish("job", {"n": number})
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    hub.beat()
+    await asyncio.sleep(0.05)
+    hub.close()
+    await asyncio.gather(*tasks)
+    wanted = [b'"n":%d}' % n for n in range(30)]
+    for one in taking:
+        text = b"".join(one.taken)
+        assert [text.count(part) for part in wanted] == [1] * 30
+        assert sorted(text.index(part) for part in wanted) == [text.index(part) for part in wanted]
+        assert text.endswith(b"beat\n\n")
+
+
+async def test_others_have_their_turn_while_hundreds_are_told() -> None:
+    """Going round is no stretch of work that holds up a request."""
+    hub, done = attached(), 0
+    taking = [Taking() for _ in range(500)]
+    tasks = [asyncio.create_task(one.follow(hub)) for one in taking]
+    await asyncio.sleep(0)
+    hub.publish("job", {})
+    at_once = []
+    while done < 500:
+        await asyncio.sleep(0)
+        now = sum(bool(one.taken) for one in taking)
+        at_once.append(now - done)
+        done = now
+    assert max(at_once) <= 50
+    hub.close()
+    await asyncio.gather(*tasks)
+
+
 async def _all(hub: Hub) -> bytes:
     return b"".join([chunk or b"" async for chunk in hub.listen(0)])
 

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient
 from PIL import Image
 from yarl import URL
 
+from isengard.tests.trainer.jobs import most_bytes
 from isengard.tests.web.test_answers import error
 from isengard.web.api.images import PhotoList, PhotoOut
 from isengard.web.services import Services
@@ -72,6 +73,25 @@ async def test_uploads_are_told_one_by_one(here: Here, root: Path) -> None:
     assert [path.name for path in (root / ".scratch").glob("upload-*")] == []
 
 
+async def test_a_caption_that_can_not_be_used_costs_no_photo(here: Here) -> None:
+    """Too long or no text, before its photo or behind it: the photo is taken, and says what became of the caption."""
+    await here.post("/isengard/characters", json={"name": "Ada", "trigger_word": "ohwx"})
+    texts = {
+        "long": b"a" * 3000, "huge": b"a" * 200_000, "latin": "Stra\xdfe".encode("latin-1"), "binary": b"a\0b",
+        "good": b"ohwx by a lake",
+    }  # fmt: skip
+    files: list[tuple[str, bytes]] = []
+    for number, (name, data) in enumerate(texts.items()):
+        early, late = (f"{name}-early.png", picture(2 * number)), (f"{name}-late.png", picture(2 * number + 1))
+        files += [(f"{name}-early.txt", data), early, late, (f"{name}-late.txt", data)]
+    told = {item["title"]: item for item in await uploaded(here, *files)}
+    photos = {photo["file"]: photo for photo in (await listed(here))["photos"]}
+    for title, item in told.items():
+        good = title.startswith("good")
+        assert photos[item["file"]]["caption"] == ("ohwx by a lake" if good else ""), title
+        assert ("Taken without its caption" in item["note"]) != good, title
+
+
 async def test_a_form_that_is_none_or_breaks_off(here: Here, root: Path) -> None:
     await here.post("/isengard/characters", json={"name": "Ada"})
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -119,6 +139,28 @@ async def test_every_change_of_a_photo_can_be_taken_back(here: Here) -> None:
     assert undone == {"restored": [key], "conflicts": []}
 
 
+async def test_turning_keeps_the_part_that_is_shown(here: Here) -> None:
+    """Somebody crops to a face that lies on its side, then turns it: it stays that face."""
+    await here.post("/isengard/characters", json={"name": "Ada", "trigger_word": "ohwx"})
+    quarters = Image.new("RGB", (600, 400))
+    for place, colour in (((0, 0), "red"), ((300, 0), "lime"), ((0, 200), "blue"), ((300, 200), "white")):
+        quarters.paste(Image.new("RGB", (300, 200), colour), place)
+    data = BytesIO()
+    quarters.save(data, "PNG")
+    (added,) = await uploaded(here, ("quarters.png", data.getvalue()))
+    photo = f"{ADA}/images/{added['file']}"
+    crop = [0.52, 0.1, 0.4, 0.3]
+    shown = await (await here.patch(photo, json={"crop": crop})).json()
+    for rotation in (90, 180, 270, 0):
+        shown = await (await here.patch(photo, json={"rotation": rotation})).json()
+        assert (shown["width"] > shown["height"]) == (rotation in (0, 180))
+        with Image.open(BytesIO(await (await here.get(photo)).read())) as picture:
+            for place in ((3, 3), (picture.width - 4, picture.height - 4)):
+                red, green, blue = picture.convert("RGB").getpixel(place)  # type: ignore[misc]
+                assert (red < 60, green > 200, blue < 60) == (True, True, True), (rotation, place)
+    assert shown["crop"] == crop
+
+
 async def test_pictures_are_private_and_small_ones_are_small(here: Here) -> None:
     await here.post("/isengard/characters", json={"name": "Ada"})
     (added,) = await uploaded(here, ("a.png", picture(1)))
@@ -152,6 +194,19 @@ async def test_photos_put_there_by_hand_are_taken_in_when_somebody_looks(
     report = await (await here.get(f"{ADA}/report")).json()
     assert report["photos"]["photos"] == 1
     assert services.hub.last > 0
+
+
+async def test_a_full_disk_is_told_while_something_comes_in(here: Here, services: Services) -> None:
+    """Of an archive and of photos; nothing is left of them. A limit on the size of files stands for the disk's."""
+    await here.post("/isengard/characters", json={"name": "Ada", "trigger_word": "ohwx"})
+    with most_bytes(300_000):
+        form = FormData()
+        form.add_field("file", b"x" * 3_000_000, filename="large.png", content_type="image/png")
+        await error(await here.post(f"{ADA}/images", data=form), "DISK_FULL")
+        kind = {"Content-Type": "application/zip"}
+        archive = await here.post("/isengard/characters/import", data=b"x" * 3_000_000, headers=kind)
+        await error(archive, "DISK_FULL")
+    assert [path.name for path in services.library.scratch.iterdir()] == []
 
 
 async def test_an_archive_goes_out_and_comes_in(here: Here) -> None:

@@ -8,13 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from isengard.generator import NAMES
+from isengard.generator.aspects import ASPECTS
 from isengard.tests.architecture.sources import ROOT
 from isengard.tests.web.server import Client
+from isengard.trainer.presets import FAMILIES, PRESETS
 from isengard.web.api import all_routes
+from isengard.web.models import Family
 from isengard.web.openapi import document
 
 CHECKS = (
@@ -47,6 +51,21 @@ def test_every_route_is_in_the_document() -> None:
     names = {reference.rpartition("/")[2] for reference in references(found)}
     assert names <= found["components"]["schemas"].keys()
     assert not any("__" in name for name in names), "two models have one name"
+
+
+def test_choices_are_those_of_the_rooms_below() -> None:
+    """A family, generator, aspect or preset more is one that can be asked for."""
+    schemas = document("/isengard")["components"]["schemas"]
+
+    def choices(model: str, name: str) -> list[str]:
+        found = schemas[model]["properties"][name]
+        return list(found["anyOf"][0]["enum"] if "anyOf" in found else found["enum"])
+
+    assert get_args(Family) == FAMILIES
+    assert choices("NewGeneration", "family") == choices("NewTraining", "family") == list(FAMILIES)
+    assert choices("NewGeneration", "generator") == list(NAMES)
+    assert choices("NewGeneration", "aspect") == list(ASPECTS)
+    assert choices("NewTraining", "preset") == list(PRESETS)
 
 
 def test_the_page_on_the_api_names_routes_that_are_there() -> None:

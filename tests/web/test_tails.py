@@ -12,8 +12,8 @@ import pytest
 
 from isengard.tests.trainer.jobs import empty_job
 from isengard.trainer.job import JobFolder
+from isengard.web.following import Follower
 from isengard.web.services import Services
-from isengard.web.tails import Follower
 
 
 def written(path: Path, *numbers: int) -> None:
@@ -83,6 +83,43 @@ async def test_streams_begin_anywhere_and_miss_nothing(started: Services) -> Non
     assert await early == list(range(1, 4001))
     assert await middle == list(range(1501, 4001))
     assert await late == list(range(2001, 4001))
+
+
+async def test_many_who_listen_are_told_without_anything_done_for_each(started: Services) -> None:
+    """The file is read once for all of them, and what ends a stream reaches those, too, who were told in passing."""
+    job = empty_job(started.library.jobs / "one")
+    taken: list[list[int]] = [[] for _ in range(50)]
+
+    async def listen(mine: list[int]) -> None:
+        def take(data: bytes) -> bool:
+            mine.extend(numbers(data))
+            return True
+
+        with started.tails.listening("one") as tail:
+            async for chunk in started.tails.events(tail, 0, take):
+                mine.extend(numbers(chunk or b""))
+
+    listening = [asyncio.create_task(listen(mine)) for mine in taken]
+    written(job.events_file, 1)
+    while not all(taken):  # noqa: ASYNC110 (there is no event for that)
+        await asyncio.sleep(0.05)
+    looks, run = 0, started.tails._run
+
+    async def counted(*what: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await run(*what)
+
+    started.tails._run = counted
+    for number in range(2, 12):
+        written(job.events_file, number)
+        started.tails.poke()
+        while not all(mine[-1] == number for mine in taken):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert looks < 250  # ten times something for all of them; one for each would be 500
+    _finish(job)
+    await asyncio.wait_for(asyncio.gather(*listening), 20)
+    assert all(mine == sorted(set(mine)) for mine in taken)
 
 
 async def test_the_hub_is_told_of_new_jobs_once_and_of_the_last_of_many_losses(started: Services) -> None:

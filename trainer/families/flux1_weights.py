@@ -19,7 +19,7 @@ from ..memory_need import spread
 from ..modelfiles import Part, read_header
 from ..quantised import QuantisedLinear, make_layer
 from ..weights import stream_weights
-from .interface import Placement
+from .interface import LoadingStopped, Placement
 
 if TYPE_CHECKING:
     from diffusers import FluxTransformer2DModel
@@ -70,7 +70,7 @@ _BLOCKS = {"double_blocks": ("transformer_blocks", _DOUBLE), "single_blocks": ("
 
 
 def load(part: Part, dtype: torch.dtype, placement: Placement) -> FluxTransformer2DModel:
-    """The frozen transformer. Raises MODEL_UNREADABLE or MODEL_UNSUPPORTED."""
+    """The frozen transformer. Raises MODEL_UNREADABLE, MODEL_UNSUPPORTED or LoadingStopped."""
     from diffusers import FluxTransformer2DModel
 
     shape = _folder_shape(part) if part.layout == "folder" else _file_shape(part)
@@ -79,6 +79,8 @@ def load(part: Part, dtype: torch.dtype, placement: Placement) -> FluxTransforme
     _quantise(model, placement)
     modules, away = dict(model.named_modules()), _away(model, placement.swapped)
     for name, value in _tensors(part, dtype):
+        if placement.stopped():
+            raise LoadingStopped
         for inner, piece in _renamed(name, value) if part.layout == "original" else [(name, value)]:
             home = torch.device("cpu") if ".".join(inner.split(".")[:2]) in away else placement.device
             _put(part, modules, inner, piece, placement.device, home)

@@ -29,6 +29,12 @@ class Placement:
     """Whether quantised weights are kept turned, too: quicker backward, twice the memory."""
     swapped: int = 0
     """So many blocks stay in the main memory, spread as `memory_need.spread` does."""
+    stopped: Callable[[], object] = bool
+    """Asked before each tensor, as loading may take minutes; once it says something true, LoadingStopped is raised."""
+
+
+class LoadingStopped(Exception):  # noqa: N818 (it is no error)
+    """A base model is not wanted any more."""
 
 
 IN_MAIN_MEMORY = Placement(torch.device("cpu"))
@@ -132,7 +138,10 @@ class Family(Protocol):
     def load_transformer(
         self, config: TrainingConfig, dtype: torch.dtype, placement: Placement = IN_MAIN_MEMORY
     ) -> nn.Module:
-        """The base transformer in `dtype`, frozen, in evaluation mode, its weights where and as `placement` says."""
+        """The base transformer in `dtype`, frozen, in evaluation mode, its weights where and as `placement` says.
+
+        Raises LoadingStopped when `placement.stopped` says so.
+        """
 
     def blocks(self, transformer: nn.Module) -> dict[str, nn.Module]:
         """The blocks that make up nearly all of the model, by their names in it, in the order in which they run."""

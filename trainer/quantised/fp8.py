@@ -1,4 +1,8 @@
-"""e4m3 weights with one scale, multiplied by e4m3 inputs with one scale a row."""
+"""e4m3 weights with one scale, multiplied by e4m3 inputs with one scale a row.
+
+The kernel is asked for one scale a factor, which every GPU and system has that multiplies e4m3 at all; one with a scale
+a row is missing on Windows and on many chips. The rows' scales are multiplied to what comes out, which is the same.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .layer import QuantisedLinear, at_least, product
+from .layer import ScaledLinear, at_least, multiplies_on, product, works
+from .layer import row_scales as scales_of
 
 LARGEST = 448.0
 """The largest e4m3 number."""
@@ -17,29 +22,23 @@ _ROWS = 16
 """Rows that the kernel is given at least."""
 
 
-class Fp8Linear(QuantisedLinear):
+class Fp8Linear(ScaledLinear):
     """See the package."""
 
-    scale: Tensor
-    turned: Tensor | None
+    unit: Tensor
+    """A scale of one, for the factor whose scales the kernel is not told."""
 
     def pack(self, weight: Tensor) -> dict[str, Tensor]:
         scale = find_scale(weight)
-        kept = (weight.float() / scale).clamp(-LARGEST, LARGEST).to(torch.float8_e4m3fn)
-        spread = scale.expand(1, max(self.in_features, self.out_features)).contiguous()  # the kernel wants one a column
-        buffers = {"weight": kept, "scale": spread}
-        return {**buffers, "turned": kept.t().contiguous()} if self.both_ways else buffers
+        packed = (weight / scale).clamp_(-LARGEST, LARGEST).to(torch.float8_e4m3fn)  # in fp32 between
+        return {**self.kept(packed, scale), "unit": torch.ones_like(scale)}
 
     def multiplies(self, device: torch.device) -> bool:
         return multiplies(device, (self.out_features, self.in_features))
 
-    def widened(self, dtype: torch.dtype) -> Tensor:
-        return _widened(self.weight, self.scale, dtype)
-
-    def forward(self, values: Tensor) -> Tensor:
-        turned = self.turned if self.both_ways else None
-        made: Tensor = _Product.apply(values, self.weight, self.scale, turned, self.native)
-        return made if self.bias is None else made + self.bias
+    def times(self, values: Tensor, turned: Tensor | None) -> Tensor:
+        made: Tensor = _Product.apply(values, self.weight, self.scale, self.unit, turned, self.native)
+        return made
 
 
 def find_scale(weight: Tensor) -> Tensor:
@@ -48,7 +47,7 @@ def find_scale(weight: Tensor) -> Tensor:
     Numbers that came out of a plain fp8 file fall on e4m3's own grid again under a power of two, those of a scaled
     file under the other: whichever errs less on a part of the weight is taken.
     """
-    exact = weight.abs().amax().float().clamp(min=1e-12) / LARGEST
+    exact = torch.linalg.vector_norm(weight, ord=float("inf")).float().clamp(min=1e-12) / LARGEST
     power = torch.exp2(torch.ceil(torch.log2(exact)))
     part = weight.reshape(-1)[:_SAMPLE].float()
     found = [(part / scale).to(torch.float8_e4m3fn).float() * scale for scale in (exact, power)]
@@ -60,38 +59,40 @@ class _Product(torch.autograd.Function):
     """Keeps nothing of the input: the gradient goes through the weight alone."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, weight: Tensor, scale: Tensor, turned: Tensor | None, native: bool) -> Tensor:
+    def forward(
+        ctx: Any, values: Tensor, weight: Tensor, scale: Tensor, unit: Tensor, turned: Tensor | None, native: bool
+    ) -> Tensor:
         ctx.native = native
-        ctx.save_for_backward(weight, scale, *(() if turned is None else (turned,)))
-        return product(values, weight.shape[0], lambda rows: multiply(rows, weight, scale, native))
+        ctx.save_for_backward(weight, scale, unit, *(() if turned is None else (turned,)))
+        return product(values, weight.shape[0], lambda rows: multiply(rows, weight, scale, unit, native))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
-        weight, scale, *turned = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:
+        weight, scale, unit, *turned = ctx.saved_tensors
 
         def back(rows: Tensor) -> Tensor:
             if not ctx.native:
-                return rows @ _widened(weight, scale, rows.dtype)
-            return multiply(rows, turned[0] if turned else weight.t().contiguous(), scale, ctx.native)
+                return (rows @ weight.to(rows.dtype)).mul_(scale)
+            return multiply(rows, turned[0] if turned else weight.t().contiguous(), scale, unit, ctx.native)
 
-        return product(gradient, weight.shape[1], back), None, None, None, None
+        return product(gradient, weight.shape[1], back), None, None, None, None, None
 
 
-def multiply(rows: Tensor, weight: Tensor, scale: Tensor, native: bool) -> Tensor:
+def multiply(rows: Tensor, weight: Tensor, scale: Tensor, unit: Tensor, native: bool) -> Tensor:
     """rows [n, k] by weight [m, k]: [n, m], in the rows' own format."""
     if not native:
-        return rows @ _widened(weight, scale, rows.dtype).t()
+        return (rows @ weight.to(rows.dtype).t()).mul_(scale)
     filled = at_least(rows, _ROWS)
     scales = row_scales(filled)
     made = torch._scaled_mm(
-        (filled / scales).to(torch.float8_e4m3fn),
+        (filled / scales).to(torch.float8_e4m3fn).contiguous(),
         weight.t(),
-        scale_a=scales.float(),
-        scale_b=scale[:, : weight.shape[0]],
+        scale_a=unit,
+        scale_b=scale,
         out_dtype=torch.bfloat16,
         use_fast_accum=True,
     )
-    return made[: rows.shape[0]].to(rows.dtype)
+    return made.mul_(scales)[: rows.shape[0]].to(rows.dtype)
 
 
 def row_scales(rows: Tensor) -> Tensor:
@@ -99,20 +100,19 @@ def row_scales(rows: Tensor) -> Tensor:
 
     Rounding it to bf16 moves the largest quotient by less than half of e4m3's last step.
     """
-    largest = torch.linalg.vector_norm(rows, ord=float("inf"), dim=1, keepdim=True)
-    return (largest.float().clamp(min=1e-20) / LARGEST).to(rows.dtype)
+    return scales_of(rows, LARGEST).to(rows.dtype)
 
 
 def multiplies(device: torch.device, sides: tuple[int, int]) -> bool:
     """Whether e4m3 is multiplied by e4m3 there: NVIDIA GPUs from Ada and Hopper on; sides in multiples of 16."""
-    return device.type == "cuda" and not any(side % 16 for side in sides) and _able(device.index or 0)
+    return multiplies_on(device, sides, _able)
 
 
 @cache
 def _able(index: int) -> bool:
-    return torch.version.hip is None and torch.cuda.get_device_capability(index) >= (8, 9)
-
-
-def _widened(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """The scale stays in fp32: rounded to bf16 it would be off for the whole weight alike."""
-    return (weight.to(dtype) * scale[:, :1]).to(dtype)
+    if torch.version.hip is not None or torch.cuda.get_device_capability(index) < (8, 9):
+        return False
+    one = torch.ones(1, 1, device=torch.device("cuda", index))
+    weight = torch.ones(32, 64, device=one.device).to(torch.float8_e4m3fn)
+    rows = torch.full((17, 64), LARGEST, dtype=torch.bfloat16, device=one.device)
+    return works(lambda: multiply(rows, weight, one, one, native=True), 64 * LARGEST)

@@ -1,4 +1,7 @@
-"""Whole-number weights with one scale an output, multiplied by whole-number inputs with one scale a row."""
+"""Whole-number weights with one scale an output, multiplied by whole-number inputs with one scale a row.
+
+Scales are multiplied to what comes out, or to the gradient that comes in: a weight is never made anew for them.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +11,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .layer import QuantisedLinear, at_least, product, scaled_rows
+from .layer import ScaledLinear, at_least, multiplies_on, product, row_scales, works
 
 LARGEST = 127.0
 _ROWS = 32
 """CUDA's kernel wants more than 16 rows."""
 
 
-class Int8Linear(QuantisedLinear):
+class Int8Linear(ScaledLinear):
     """See the package."""
 
-    scale: Tensor
-    turned: Tensor | None
-
     def pack(self, weight: Tensor) -> dict[str, Tensor]:
-        scaled, scales = scaled_rows(weight, LARGEST)
-        kept = scaled.round().to(torch.int8)
-        buffers = {"weight": kept, "scale": scales}
-        return {**buffers, "turned": kept.t().contiguous()} if self.both_ways else buffers
+        scales = row_scales(weight, LARGEST)
+        return self.kept((weight / scales).round_().to(torch.int8), scales)
 
     def multiplies(self, device: torch.device) -> bool:
         return multiplies(device, (self.out_features, self.in_features))
 
-    def widened(self, dtype: torch.dtype) -> Tensor:
-        return _widened(self.weight, self.scale, dtype)
-
-    def forward(self, values: Tensor) -> Tensor:
-        turned = self.turned if self.both_ways else None
+    def times(self, values: Tensor, turned: Tensor | None) -> Tensor:
         made: Tensor = _Product.apply(values, self.weight, self.scale, turned, self.native)
-        return made if self.bias is None else made + self.bias
+        return made
 
 
 class _Product(torch.autograd.Function):
@@ -49,8 +43,8 @@ class _Product(torch.autograd.Function):
 
         def there(rows: Tensor) -> Tensor:
             if not native:
-                return rows @ _widened(weight, scale, rows.dtype).t()
-            return (_whole_product(rows, weight) * scale.view(1, -1)).to(rows.dtype)
+                return (rows @ weight.to(rows.dtype).t()).mul_(scale.view(1, -1))
+            return whole_product(rows, weight, rows.dtype).mul_(scale.view(1, -1))
 
         return product(values, weight.shape[0], there)
 
@@ -59,30 +53,33 @@ class _Product(torch.autograd.Function):
         weight, scale, *turned = ctx.saved_tensors
 
         def back(rows: Tensor) -> Tensor:
+            wide = rows * scale.view(1, -1)  # in fp32
             if not ctx.native:
-                return rows @ _widened(weight, scale, rows.dtype)
+                return wide.to(rows.dtype) @ weight.to(rows.dtype)
             other = turned[0] if turned else weight.t().contiguous()
-            return _whole_product(rows.float() * scale.view(1, -1), other).to(rows.dtype)
+            return whole_product(wide, other, rows.dtype)
 
         return product(gradient, weight.shape[1], back), None, None, None, None
 
 
-def _whole_product(rows: Tensor, weight: Tensor) -> Tensor:
-    """rows [n, k] by whole numbers [m, k]: [n, m] in fp32, without the weight's scales."""
-    scaled, scales = scaled_rows(at_least(rows, _ROWS), LARGEST)
-    made = torch._int_mm(scaled.round().to(torch.int8), weight.t())
-    return (made.float() * scales)[: rows.shape[0]]
+def whole_product(rows: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """rows [n, k] by whole numbers [m, k]: [n, m], without the weight's scales."""
+    filled = at_least(rows, _ROWS)
+    scales = row_scales(filled, LARGEST)
+    made = torch._int_mm((filled / scales).round_().to(torch.int8), weight.t())
+    return made.to(dtype).mul_(scales)[: rows.shape[0]]
 
 
 def multiplies(device: torch.device, sides: tuple[int, int]) -> bool:
     """Whether int8 is multiplied by int8 there: NVIDIA GPUs from Ampere on; sides in multiples of 16."""
-    return device.type == "cuda" and not any(side % 16 for side in sides) and _able(device.index or 0)
+    return multiplies_on(device, sides, _able)
 
 
 @cache
 def _able(index: int) -> bool:
-    return torch.version.hip is None and torch.cuda.get_device_capability(index) >= (8, 0)
-
-
-def _widened(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    return (weight.to(dtype) * scale).to(dtype)
+    if torch.version.hip is not None or torch.cuda.get_device_capability(index) < (8, 0):
+        return False
+    device = torch.device("cuda", index)
+    weight = torch.ones(32, 64, dtype=torch.int8, device=device)
+    rows = torch.full((3, 64), LARGEST, device=device)
+    return works(lambda: whole_product(rows, weight, torch.float32), 64 * LARGEST)

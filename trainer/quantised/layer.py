@@ -7,6 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ... import log
+
+_LOG = log.get("trainer.quantised")
+
 
 class QuantisedLinear(nn.Module):
     """A linear layer that is never trained. Its tensors are buffers, so that moving the model moves them."""
@@ -60,16 +64,55 @@ class QuantisedLinear(nn.Module):
         return f"{self.in_features} → {self.out_features}"
 
 
+class ScaledLinear(QuantisedLinear):
+    """Numbers of eight bits with scales beside them, kept turned as well where a layer is to multiply both ways."""
+
+    scale: Tensor
+    turned: Tensor | None
+
+    def kept(self, weight: Tensor, scale: Tensor) -> dict[str, Tensor]:
+        """The buffers for a weight in eight bits."""
+        buffers = {"weight": weight, "scale": scale}
+        return {**buffers, "turned": weight.t().contiguous()} if self.both_ways else buffers
+
+    def widened(self, dtype: torch.dtype) -> Tensor:
+        return (self.weight.to(dtype) * self.scale).to(dtype)
+
+    def forward(self, values: Tensor) -> Tensor:
+        made = self.times(values, self.turned if self.both_ways else None)
+        return made if self.bias is None else made + self.bias
+
+    def times(self, values: Tensor, turned: Tensor | None) -> Tensor:
+        """The product with the weight, without the bias."""
+        raise NotImplementedError
+
+
+def multiplies_on(device: torch.device, sides: tuple[int, int], able: Callable[[int], bool]) -> bool:
+    """Whether a product of eight bits can be left to a device: a GPU of a number that is `able`, sides in multiples of
+    16."""
+    return device.type == "cuda" and not any(side % 16 for side in sides) and able(device.index or 0)
+
+
+def works(product_of: Callable[[], Tensor], expected: float) -> bool:
+    """Tries a product of a GPU's once: what chip, driver, system and torch can do together is told by none of them."""
+    try:
+        found = product_of()
+        return bool((found == expected).all())
+    except (RuntimeError, TypeError, ValueError, AttributeError) as problem:
+        _LOG.warning("numbers of this format are widened before they are multiplied", problem=str(problem)[:300])
+        return False
+
+
 def rows_of(values: Tensor) -> Tensor:
     """All but the last dimension as one: [rows, columns]."""
     return values.reshape(-1, values.shape[-1])
 
 
-def scaled_rows(rows: Tensor, largest: float) -> tuple[Tensor, Tensor]:
-    """Rows divided so that each one's largest number is `largest`, and what they were divided by [rows, 1], in fp32."""
-    wide = rows.float()
-    scales = wide.abs().amax(dim=1, keepdim=True).clamp(min=1e-20) / largest
-    return wide / scales, scales
+def row_scales(rows: Tensor, largest: float) -> Tensor:
+    """What each row is divided by so that its largest number is `largest`: [rows, 1], in fp32. Nothing as large as the
+    rows is made for it."""
+    found = torch.linalg.vector_norm(rows, ord=float("inf"), dim=1, keepdim=True)
+    return found.float().clamp(min=1e-20) / largest
 
 
 def at_least(rows: Tensor, count: int) -> Tensor:

@@ -8,7 +8,8 @@ from ..routing import Route
 
 RESOURCES = (
     "exchange", "characters", "triggers", "images", "bulk", "captioning", "reports", "presets", "training", "progress",
-    "likeness", "jobs", "gallery", "generate", "graphs", "generators", "guides", "loras", "trash", "events", "system",
+    "likeness", "jobs", "gallery", "generate", "graphs", "generators", "packs", "guides", "loras", "trash", "events",
+    "system",
 )  # fmt: skip
 """Modules beside this one, each with `routes`; in the order in which paths are matched and documented."""
 

@@ -17,7 +17,7 @@ from .images import CHANGING, Key, Slug, TrashedOut
 routes = Routes("images")
 
 Keys = Annotated[list[Key], Field(min_length=1, max_length=20_000)]
-_LIMIT = 8_000_000
+LIMIT = 8_000_000
 """Bytes of a body that names thousands of photos."""
 
 
@@ -104,7 +104,7 @@ class UndoneOut(Out):
     conflicts: list[Key] = Field(description="Gone or changed since: left as they are.")
 
 
-@routes.post("/images/delete", errors=CHANGING, limit=_LIMIT)
+@routes.post("/images/delete", errors=CHANGING, limit=LIMIT)
 async def delete_many(call: Call, body: KeysBody) -> TrashedOut:
     """Puts photos into the trash, all or none."""
     entries = await call.run(trash.delete_photos, call.library, _keys(body.photos))
@@ -117,14 +117,14 @@ async def restore(call: Call, body: RestoreBody) -> KeysOut:
     return KeysOut(photos=await call.run(_restore, call.library, body.trash))
 
 
-@routes.post("/images/reject", errors=CHANGING, limit=_LIMIT)
+@routes.post("/images/reject", errors=CHANGING, limit=LIMIT)
 async def reject(call: Call, body: RejectBody) -> KeysOut:
     """Puts photos aside, or takes them back: they stay, and are not trained on."""
     moved = await call.run(photos.set_rejected, call.library, _keys(body.photos), body.rejected)
     return KeysOut(photos=[Key(character=slug, file=file) for slug, file in moved])
 
 
-@routes.post("/images/move", errors=CHANGING, limit=_LIMIT)
+@routes.post("/images/move", errors=CHANGING, limit=LIMIT)
 async def move(call: Call, body: MoveBody) -> MovedOut:
     """Moves photos with their captions to another character, or copies them."""
     done = await call.run(photos.move, call.library, _keys(body.photos), body.character, copy=body.copy_)
@@ -135,7 +135,7 @@ async def move(call: Call, body: MoveBody) -> MovedOut:
 
 @routes.post(
     "/images/captions",
-    limit=_LIMIT,
+    limit=LIMIT,
     errors=(*CHANGING, "CAPTION_EDIT_INVALID", "CAPTION_PATTERN_INVALID", "CAPTION_PATTERN_SLOW", "CAPTION_TOO_LONG",
             "CAPTION_UNREADABLE", "CHARACTER_CORRUPT"),
 )  # fmt: skip

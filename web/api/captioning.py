@@ -13,16 +13,13 @@ from ...library.captions.captioners import NAMES, load_captioner
 from ...library.photo_files import Key as PhotoKey
 from ...library.store import Library
 from ..call import Call
-from ..jobs_out import Failure
-from ..models import Body, Out
+from ..jobs_out import Failure, failure
+from ..models import Body, Out, Problem, SaidOut, problem_values
 from ..routing import Routes
-from .bulk import CaptionChangeOut, Keys
+from .bulk import LIMIT, CaptionChangeOut, Keys
 from .images import Key, Slug
 
 routes = Routes("captioning")
-
-_LIMIT = 8_000_000
-"""Bytes of a body that names thousands of photos."""
 
 
 class CaptionerOut(Out):
@@ -32,6 +29,8 @@ class CaptionerOut(Out):
     ready: bool
     reason: str = Field(description="What is missing; empty if nothing is.")
     hint: str = Field(description="Where to get it and where to put it.")
+    said: SaidOut = Field(description="The reason, with its code.")
+    said_hint: SaidOut = Field(description="The hint, with its code.")
     needs_model: bool = Field(description="It looks at the pictures with a model; else it says what was measured.")
 
 
@@ -51,14 +50,11 @@ class NewCaptioning(Body):
     preview: bool = Field(default=False, description="Only propose: POST /captioning/{run}/write writes them.")
 
 
-class FailedPhoto(Out):
+class FailedPhoto(Problem):
     """A photo that could not be described."""
 
     character: str
     file: str
-    code: str
-    message: str
-    hint: str
 
 
 class CaptioningOut(Out):
@@ -87,6 +83,7 @@ class CaptioningBrief(Out):
     captioner: str
     state: Literal["waiting", "running", "done", "cancelled", "failed", "interrupted"]
     reason: str
+    said: SaidOut = Field(description="The reason, with its code.")
     preview: bool
     done: int
     total: int
@@ -122,7 +119,7 @@ async def index(call: Call) -> CaptioningList:
 
 
 @routes.post(
-    "/captioning", status=201, limit=_LIMIT,
+    "/captioning", status=201, limit=LIMIT,
     errors=("CHARACTER_MISSING", "PHOTO_MISSING", "NAME_INVALID", "CAPTIONER_UNKNOWN", "CAPTIONER_NOT_READY"),
 )  # fmt: skip
 async def create(call: Call, body: NewCaptioning) -> CaptioningOut:
@@ -150,7 +147,7 @@ async def cancel(call: Call, run: str) -> CaptioningOut:
 
 
 @routes.post(
-    "/captioning/{run}/write", limit=_LIMIT,
+    "/captioning/{run}/write", limit=LIMIT,
     errors=("CAPTIONING_MISSING", "CAPTIONING_STATE", "CAPTION_TOO_LONG", "CAPTION_UNREADABLE", "LIBRARY_CONFLICT"),
 )  # fmt: skip
 async def write(call: Call, run: str, body: WriteBody) -> CaptioningOut:
@@ -160,11 +157,12 @@ async def write(call: Call, run: str, body: WriteBody) -> CaptioningOut:
 
 
 def _captioner(call: Call, name: str) -> CaptionerOut:
-    captioner, shown = load_captioner(name, models=call.library.models), call.services.redaction.text
+    captioner, redaction = load_captioner(name, models=call.library.models), call.services.redaction
     readiness = captioner.ready()
     return CaptionerOut(
-        name=name, ready=readiness.ready, reason=shown(readiness.reason), hint=shown(readiness.what_to_do),
-        needs_model=captioner.uses_device,
+        name=name, ready=readiness.ready, reason=redaction.text(readiness.reason),
+        hint=redaction.text(readiness.what_to_do), said=SaidOut.of(readiness.reason, redaction),
+        said_hint=SaidOut.of(readiness.what_to_do, redaction), needs_model=captioner.uses_device,
     )  # fmt: skip
 
 
@@ -178,7 +176,6 @@ def _wanted(library: Library, body: NewCaptioning) -> list[PhotoKey]:
 
 
 def _out(call: Call, run: CaptionRun) -> CaptioningOut:
-    shown = call.services.redaction.values
     return CaptioningOut(
         id=run.id,
         captioner=run.captioner,
@@ -188,19 +185,18 @@ def _out(call: Call, run: CaptionRun) -> CaptioningOut:
         done=run.done,
         total=len(run.photos),
         changes=[CaptionChangeOut(**vars(item)) for item in run.changes],
-        failed=[_failed(name, shown(problem)) for name, problem in run.failed.items()],
+        failed=[_failed(call, name, problem) for name, problem in run.failed.items()],
         undo=run.undo,
         conflicts=[Key(character=slug, file=file) for slug, file in run.conflicts],
-        error=Failure(**{name: shown(run.error).get(name) for name in Failure.model_fields}) if run.error else None,
+        error=failure(run.error, call.services.redaction) if run.error else None,
         created=run.created,
         correlation_id=run.correlation_id,
     )
 
 
-def _failed(name: str, problem: dict[str, Any]) -> FailedPhoto:
+def _failed(call: Call, name: str, problem: dict[str, Any]) -> FailedPhoto:
     slug, _, file = name.partition("/")
-    told = {part: str(problem[part]) for part in ("code", "message", "hint")}
-    return FailedPhoto(character=slug, file=file, **told)
+    return FailedPhoto(character=slug, file=file, **problem_values(problem, call.services.redaction))
 
 
 def _brief(call: Call, run: CaptionRun) -> CaptioningBrief:
@@ -209,6 +205,7 @@ def _brief(call: Call, run: CaptionRun) -> CaptioningBrief:
         captioner=run.captioner,
         state=run.state,  # type: ignore[arg-type]
         reason=call.services.redaction.text(run.reason),
+        said=SaidOut.of(run.reason, call.services.redaction),
         preview=run.preview,
         done=run.done,
         total=len(run.photos),

@@ -11,7 +11,7 @@ from ...library import characters, covers, names, sample, trash
 from ...library.characters import Character
 from ..call import Call
 from ..characters_out import CharacterOut, character_out, characters_out
-from ..models import NEXT, Body, Out, PageQuery, TrashOut
+from ..models import NEXT, Body, Out, PageQuery, Problem, TrashOut, problem_values
 from ..paging import page
 from ..routing import Routes
 
@@ -54,13 +54,10 @@ class CharacterChanges(Body):
     )
 
 
-class BrokenCharacter(Out):
+class BrokenCharacter(Problem):
     """A folder whose character.json can't be used."""
 
     id: str
-    code: str
-    message: str
-    hint: str
 
 
 class CharacterList(Out):
@@ -167,7 +164,4 @@ def _restore(call: Call, slug: str) -> Character:
 
 
 def _broken(call: Call, problem: IsengardError) -> BrokenCharacter:
-    shown = call.services.redaction.text
-    return BrokenCharacter(
-        id=str(problem.details["character"]), code=problem.code, message=shown(problem.message), hint=problem.hint
-    )
+    return BrokenCharacter(id=str(problem.details["character"]), **problem_values(problem, call.services.redaction))

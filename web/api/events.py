@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 from aiohttp import web
 from pydantic import Field
 
@@ -29,7 +31,8 @@ async def events(call: Call, query: EventsQuery) -> web.StreamResponse:
     after, missed = hub.place(last_event_id(call, query.after))
     await stream.open()
     await stream.write(hub.reset() if missed else hub.greeting())
-    async for chunk in hub.listen(after):
-        await (stream.beat() if chunk is None else stream.write(chunk))
+    async with aclosing(hub.listen(after, stream.take)) as chunks:
+        async for chunk in chunks:
+            await (stream.beat() if chunk is None else stream.write(chunk))
     await stream.close("the server stops")
     return stream.response

@@ -12,7 +12,7 @@ from ...library import exchange, importing
 from ..call import Call
 from ..characters_out import CharacterOut, characters_out
 from ..downloads import made_for_this
-from ..models import Out, Query
+from ..models import Out, Query, SaidOut
 from ..parsing import check_content_type
 from ..routing import Routes
 from ..uploads import desk, save_body
@@ -35,7 +35,7 @@ class ImportedOut(Out):
     character: CharacterOut
     photos: int
     loras: int
-    warnings: list[str]
+    warnings: list[SaidOut]
 
 
 @routes.get(
@@ -67,5 +67,5 @@ async def bring_in(call: Call) -> ImportedOut:
     call.created(f"/characters/{found.character.id}")
     return ImportedOut(
         character=(await characters_out(call, [found.character]))[0], photos=found.photos, loras=found.loras,
-        warnings=[call.services.redaction.text(text) for text in found.warnings],
+        warnings=[SaidOut.of(text, call.services.redaction) for text in found.warnings],
     )  # fmt: skip

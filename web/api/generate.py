@@ -16,7 +16,7 @@ from ...library.store import Library
 from ..call import Call
 from ..framing import BEAT_SECONDS
 from ..generating import Wish, finished_request, request_values
-from ..models import Body, Out, Query
+from ..models import Body, Family, Out, Query, SaidOut
 from ..routing import Routes
 from ..sse import Stream, last_event_id
 
@@ -79,7 +79,7 @@ class NewGeneration(Body):
     lora: str = Field(default="", max_length=150, description="Id; empty: the character's latest.")
     strength: Strength | None = Field(default=None, description="Of the LoRA; null: the character's.")
     also: list[AlsoIn] = Field(default=[], max_length=7, description="Further characters.")
-    family: Literal["mini", "flux1-dev"] | None = Field(default=None, description="Base model; null: the LoRA's.")
+    family: Family | None = Field(default=None, description="Base model; null: the LoRA's.")
     base_file: str = Field(
         default="", max_length=400, description="One of the generator's `bases`; empty: the one that suits best."
     )
@@ -117,6 +117,7 @@ class GenerationOut(Out):
     id: str
     state: Literal["queued", "running", "done", "cancelled", "failed"]
     reason: str = Field(description="Why it waits, if it is not only the order.")
+    said: SaidOut = Field(description="The reason, with its code.")
     created: str
     settings: dict[str, Any] = Field(description="Of the first picture; the n-th has this seed plus n.")
     count: int
@@ -134,6 +135,7 @@ class GenerationOut(Out):
             id=generation.id,
             state=generation.state,  # type: ignore[arg-type]
             reason=generation.reason,
+            said=SaidOut.of(generation.reason),
             created=generation.created,
             settings=generation.request.settings(0),
             count=generation.request.count,

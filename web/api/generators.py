@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from ... import settings
 from ...generator import NAMES, NOT_READY
 from ...generator.interface import Readiness
 from ...generator.request import TOGGLES
+from ...sentences import Said
 from ..call import Call
 from ..generating import base_files, missing_base
-from ..models import Out, Query
+from ..models import Family, Out, Query, SaidOut
 from ..routing import Routes
 
 routes = Routes("generators")
@@ -32,6 +31,7 @@ class ChoiceOut(Out):
     name: str
     ready: bool
     reason: str
+    said: SaidOut = Field(description="The reason, with its code.")
 
 
 class AbilityOut(Out):
@@ -40,6 +40,7 @@ class AbilityOut(Out):
     name: str
     ready: bool = Field(description="In one way at least.")
     reason: str
+    said: SaidOut = Field(description="The reason, with its code.")
     get: list[GetOut]
     choices: list[ChoiceOut] = Field(description="Its ways, e.g. canny, depth and pose; empty if there is only one.")
 
@@ -60,6 +61,7 @@ class GeneratorOut(Out):
     family: str
     ready: bool
     reason: str
+    said: SaidOut = Field(description="The reason, with its code.")
     toggles: list[AbilityOut]
     bases: list[BaseOut] = Field(description="The best first; empty: there is nothing to choose.")
 
@@ -73,7 +75,7 @@ class GeneratorList(Out):
 class GeneratorsQuery(Query):
     """For which base model."""
 
-    family: Literal["mini", "flux1-dev"] | None = Field(default=None, description="Default: that of this host's mode.")
+    family: Family | None = Field(default=None, description="Default: that of this host's mode.")
 
 
 @routes.get("/generators")
@@ -91,9 +93,12 @@ def _has_comfyui(call: Call) -> bool:
 
 async def _generator(call: Call, name: str, family: str) -> GeneratorOut:
     if name in NOT_READY:
-        reason = f"The generator {name} is not ready: {NOT_READY[name]}."
-        toggles = [_ability(toggle, Readiness(ready=False, reason=reason)) for toggle in TOGGLES]
-        return GeneratorOut(name=name, family=family, ready=False, reason=reason, toggles=toggles, bases=[])
+        text = f"The generator {name} is not ready: {NOT_READY[name]}."
+        planned = Said("generator.planned", text)
+        toggles = [_ability(toggle, Readiness(ready=False, reason=planned)) for toggle in TOGGLES]
+        return GeneratorOut(
+            name=name, family=family, ready=False, reason=planned, said=SaidOut.of(planned), toggles=toggles, bases=[]
+        )
     queue = call.services.pictures.queue
     found = await queue.readiness(name, family)
     reason = found["pictures"].reason
@@ -104,6 +109,7 @@ async def _generator(call: Call, name: str, family: str) -> GeneratorOut:
         family=family,
         ready=not reason,
         reason=reason,
+        said=SaidOut.of(reason),
         toggles=[_ability(toggle, found[toggle]) for toggle in TOGGLES],
         bases=[BaseOut(**vars(base)) for base in await queue.bases(name, family)],
     )
@@ -114,6 +120,10 @@ def _ability(name: str, found: Readiness) -> AbilityOut:
         name=name,
         ready=found.ready,
         reason=found.reason,
+        said=SaidOut.of(found.reason),
         get=[GetOut(**vars(get)) for get in found.get],
-        choices=[ChoiceOut(name=way, ready=one.ready, reason=one.reason) for way, one in found.choices.items()],
+        choices=[
+            ChoiceOut(name=way, ready=one.ready, reason=one.reason, said=SaidOut.of(one.reason))
+            for way, one in found.choices.items()
+        ],
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from pydantic import Field
 
-from ...generator.comfyui.generator import ComfyUIGenerator
 from ...library import gallery
 from ..call import Call
 from ..generating import request_of_picture
@@ -29,7 +28,7 @@ async def of_request(call: Call, body: NewGeneration) -> GraphOut:
     """The graph that makes the first picture of a request; the pictures that steer it are put into ComfyUI."""
     wanted = body.model_copy(update={"generator": "comfyui"})
     request = await request_of(call, wanted)
-    return GraphOut(name="Isengard", prompt=await _comfyui(call).graph(request))
+    return GraphOut(name="Isengard", prompt=await call.services.pictures.comfyui.graph(request))
 
 
 @routes.get("/gallery/{picture}/graph", errors=("PICTURE_MISSING", "PICTURE_CORRUPT", *REQUEST_ERRORS))
@@ -37,8 +36,6 @@ async def of_picture(call: Call, picture: str) -> GraphOut:
     """The graph that makes a picture of the gallery again, with the files that ComfyUI has now."""
     found = await call.run(gallery.get, call.library, picture)
     request = request_of_picture(found)
-    return GraphOut(name=f"Isengard {picture}", prompt=await _comfyui(call).graph(request, upload=False))
-
-
-def _comfyui(call: Call) -> ComfyUIGenerator:
-    return cast("ComfyUIGenerator", call.services.pictures.queue.generator("comfyui"))
+    return GraphOut(
+        name=f"Isengard {picture}", prompt=await call.services.pictures.comfyui.graph(request, upload=False)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -19,9 +19,9 @@ from ...library.store import Library
 from ..answers import Encoded
 from ..call import Call
 from ..downloads import file_answer
-from ..models import Body, Limit, Out, Query
+from ..models import Body, Limit, Out, Query, SaidOut
+from ..photos_in import AddedOut, take_in
 from ..routing import Routes
-from ..uploads import Upload, batches, desk
 
 routes = Routes("images")
 
@@ -62,6 +62,7 @@ class PhotoOut(Out):
     can_undo: bool
     kept: list[str] = Field(description="Codes of findings that a person overruled.")
     note: str
+    said_note: SaidOut = Field(description="The note, with its code.")
     version: str
     url: str
     thumb: str
@@ -100,18 +101,6 @@ class AllQuery(ListQuery):
     character: list[Slug] = Field(default=[], max_length=20)
 
 
-class AddedOut(Out):
-    """What became of an uploaded file."""
-
-    title: str
-    file: str = Field(description="The photo's name; empty if it was not taken.")
-    twin: str = Field(description="A photo with the same bytes, which was there already.")
-    note: str
-    code: str
-    message: str
-    hint: str
-
-
 class UploadOut(Out):
     """What became of an upload."""
 
@@ -126,7 +115,9 @@ class PhotoChanges(Body):
     rejected: bool | None = None
     rotation: Literal[0, 90, 180, 270] | None = None
     crop: Annotated[list[float], Field(min_length=4, max_length=4)] | Literal["face"] | None = Field(
-        default=None, description="Left, top, width, height as shares of the turned picture; null: the whole; `face`."
+        default=None,
+        description="Left, top, width, height as shares of the turned picture; null: the whole; `face`. Left out, the "
+        "part stays that is shown, also when it is turned.",
     )
     keep: list[Annotated[str, Field(max_length=60)]] | None = Field(
         default=None, max_length=40, description="Codes of findings that do not matter here."
@@ -157,23 +148,12 @@ async def of_character(call: Call, character: str, query: ListQuery) -> Encoded[
 
 @routes.post(
     "/characters/{character}/images", status=201, upload="multipart/form-data",
-    errors=("CHARACTER_MISSING", "NAME_INVALID", "CAPTION_TOO_LONG", "LIBRARY_CONFLICT"),
+    errors=("CHARACTER_MISSING", "NAME_INVALID", "PHOTO_MISSING", "LIBRARY_CONFLICT"),
 )  # fmt: skip
 async def upload(call: Call, character: str) -> UploadOut:
     """Adds photos; a file `<photo>.txt` is the caption of the photo of that name. Each is told what became of it."""
     await call.run(call.library.folder, character)
-    captions: dict[str, str] = {}
-    added: list[AddedOut] = []
-    late: dict[tuple[str, str], str] = {}
-    async with desk(call, "upload") as folder, aclosing(batches(call, folder, captions)) as arriving:
-        async for batch in arriving:
-            added += await call.run(_add, call, character, batch, captions)
-    for item in added:
-        stem = Path(item.title).stem
-        if item.file and stem in captions:
-            late[(character, item.file)] = captions[stem]
-    if late:
-        await call.run(captioning.write, call.library, late, label="upload")
+    added = await take_in(call, character)
     call.created(f"/characters/{quote(character)}/images")
     return UploadOut(added=added, count=sum(bool(item.file) for item in added))
 
@@ -233,30 +213,6 @@ def _shown(call: Call, line: Listed) -> str:
     return f'{line.json[:-1]},"url":"{address}","thumb":"{address}&size=thumb"}}'
 
 
-def _add(call: Call, slug: str, batch: list[Upload], captions: dict[str, str]) -> list[AddedOut]:
-    """Takes a batch in; its files are gone afterwards."""
-    fitting = [item for item in batch if not item.too_large]
-    sources = [
-        photos.Source(path=item.path, title=item.title, caption=captions.pop(Path(item.title).stem, ""))
-        for item in fitting
-    ]
-    done = [_added(call, found) for found in photos.add(call.library, slug, sources)]
-    for item in fitting:
-        item.path.unlink(missing_ok=True)
-    large = IsengardError("PHOTO_TOO_LARGE", "The file has more than 100 MB.")
-    return [*done, *(_added(call, photos.Added(title=item.title, error=large)) for item in batch if item.too_large)]
-
-
-def _added(call: Call, found: photos.Added) -> AddedOut:
-    error = found.error
-    return AddedOut(
-        title=found.title, file=found.file, twin=found.twin, note=found.note,
-        code=error.code if error else "",
-        message=call.services.redaction.text(error.message) if error else "",
-        hint=error.hint if error else "",
-    )  # fmt: skip
-
-
 def _picture(library: Library, slug: str, file: str, size: str) -> Path:
     folder = library.folder(slug)
     path = folder.find_image(file)
@@ -271,12 +227,14 @@ def _change(library: Library, slug: str, file: str, body: PhotoChanges) -> None:
     photo = query.one(library, slug, file)
     if body.undo:
         photos.undo_edit(library, slug, file)
+    if {"crop", "rotation"} & given:
+        rotation = photo.rotation if body.rotation is None else body.rotation
+        edit = Edit(rotation=photo.rotation, crop=photo.crop).turned(rotation)
+        if "crop" in given and body.crop != "face":
+            edit = replace(edit, crop=_crop(body.crop))
+        photos.edit(library, slug, file, edit)
     if body.crop == "face":
         reports.crop_to_face(library, slug, file)
-    elif {"crop", "rotation"} & given:
-        crop = _crop(body.crop) if "crop" in given else photo.crop
-        rotation = photo.rotation if body.rotation is None else body.rotation
-        photos.edit(library, slug, file, Edit(rotation=rotation, crop=crop))
     if body.caption is not None:
         captioning.write(library, {(slug, file): body.caption})
     if body.keep is not None:

@@ -15,13 +15,12 @@ from ...library import artifacts, joblogs
 from ...library.debug_bundle import write_bundle
 from ..call import Call
 from ..downloads import file_answer, made_for_this
-from ..jobs_out import JobList, State
+from ..jobs_out import OF_JOB, JobList, State
 from ..models import Cursor, Limit, Out, Query
 from ..paging import page
 from ..routing import Routes
 
 routes = Routes("jobs")
-_JOB = ("JOB_MISSING", "NAME_INVALID", "JOB_CORRUPT", "CONFIG_UNREADABLE")
 _MOMENT = Field(default="", max_length=40, description="ISO time; without a zone it is UTC.")
 
 
@@ -95,7 +94,7 @@ async def index(call: Call, query: JobsQuery) -> JobList:
     return await call.run(_found, call, query)
 
 
-@routes.get("/jobs/{job}/logs/view", errors=_JOB)
+@routes.get("/jobs/{job}/logs/view", errors=OF_JOB)
 async def logs(call: Call, job: str, query: LogsQuery) -> LogPage:
     """The job's log: filtered, from its end with `tail`, else onwards from `cursor`."""
     folder = await call.run(call.services.jobs.folder, job)
@@ -111,7 +110,7 @@ async def logs(call: Call, job: str, query: LogsQuery) -> LogPage:
     return LogPage(lines=[_line(shown(line)) for line in found.lines], next=found.cursor, more=found.more)
 
 
-@routes.get("/jobs/{job}/artifacts", errors=_JOB)
+@routes.get("/jobs/{job}/artifacts", errors=OF_JOB)
 async def files(call: Call, job: str) -> ArtifactList:
     """What the job has made: LoRA, checkpoints, samples; its photos and its records."""
     folder = await call.run(call.services.jobs.folder, job)
@@ -131,7 +130,7 @@ async def files(call: Call, job: str) -> ArtifactList:
     "/jobs/{job}/artifacts/{file}",
     media="application/octet-stream",
     also=(206, 304),
-    errors=(*_JOB, "ARTIFACT_MISSING"),
+    errors=(*OF_JOB, "ARTIFACT_MISSING"),
 )
 async def download(call: Call, job: str, file: str) -> web.FileResponse:
     """One of the files; parts of it with Range."""
@@ -141,7 +140,7 @@ async def download(call: Call, job: str, file: str) -> web.FileResponse:
     return file_answer(found.path, cache="private, max-age=31536000, immutable" if lasting else "private, no-store")
 
 
-@routes.get("/jobs/{job}/debug-bundle", media="application/zip", errors=_JOB)
+@routes.get("/jobs/{job}/debug-bundle", media="application/zip", errors=(*OF_JOB, "DISK_FULL", "FOLDER_NOT_WRITABLE"))
 async def bundle(call: Call, job: str, query: BundleQuery) -> web.StreamResponse:
     """A zip for finding out what went wrong: settings, state, events, logs, versions, device, plan, and what it holds.
 

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from ...library.likeness import measuring
 from ..call import Call
-from ..models import Out
+from ..jobs_out import OF_JOB
+from ..models import Out, SaidOut
 from ..routing import Routes
 
 routes = Routes("likeness")
@@ -34,6 +35,7 @@ class LikenessOut(Out):
 
     method: Literal["drawn", "sface"]
     missing: str = Field(description="Why nothing can be measured here, and what to do; empty where it can.")
+    said: SaidOut = Field(description="The same, with its code.")
     measuring: bool = Field(description="Samples are being looked at; the event `likeness` tells when it is done.")
     photos: int = Field(description="Training photos with a face.")
     among_photos: float | None = Field(description="How like each other the photos are: what can be reached.")
@@ -41,7 +43,7 @@ class LikenessOut(Out):
     recommended: int | None = Field(description="The kept step after which nothing is gained. null: can't be told.")
 
 
-@routes.get("/training/{job}/likeness", errors=("JOB_MISSING", "NAME_INVALID", "JOB_CORRUPT", "CONFIG_UNREADABLE"))
+@routes.get("/training/{job}/likeness", errors=OF_JOB)
 async def show(call: Call, job: str) -> LikenessOut:
     """What was measured of a training's samples. Those that are new are looked at soon after."""
     folder = await call.run(call.services.jobs.folder, job)
@@ -49,7 +51,8 @@ async def show(call: Call, job: str) -> LikenessOut:
     if await call.run(measuring.waiting, call.library.models, folder):
         call.services.rating.look(job)
     return LikenessOut(
-        method=found.method, missing=found.missing, measuring=call.services.rating.waits(job), photos=found.photos,
+        method=found.method, missing=found.missing, said=SaidOut.of(found.missing),
+        measuring=call.services.rating.waits(job), photos=found.photos,
         among_photos=found.among_photos, steps=[StepOut(**asdict(step)) for step in found.steps],
         recommended=found.recommended,
     )  # fmt: skip

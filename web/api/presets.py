@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -10,11 +10,10 @@ from ... import settings
 from ...library import basemodels
 from ...trainer.presets import PRESETS, describe_settings
 from ..call import Call
-from ..models import Out, Query
+from ..models import Family, Out, Query
 from ..routing import Routes
 
 routes = Routes("presets")
-Family = Literal["mini", "flux1-dev"]
 
 
 class PresetsQuery(Query):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -10,12 +11,12 @@ from pydantic import Field
 from ...errors import IsengardError
 from ...library.losses import read_losses
 from ..call import Call
+from ..jobs_out import OF_JOB
 from ..models import Out, Query
 from ..routing import Routes
 from ..sse import Stream, last_event_id
 
 routes = Routes("training")
-_JOB = ("JOB_MISSING", "NAME_INVALID", "JOB_CORRUPT", "CONFIG_UNREADABLE")
 
 
 class StreamQuery(Query):
@@ -42,7 +43,7 @@ class LossOut(Out):
     last_event: int = Field(description="Go on live from here: as Last-Event-ID of the stream, or as `after`.")
 
 
-@routes.get("/training/{job}/loss", errors=_JOB)
+@routes.get("/training/{job}/loss", errors=OF_JOB)
 async def loss(call: Call, job: str, query: LossQuery) -> LossOut:
     """Losses for a chart, thinned out to so many points."""
     folder = await call.run(call.services.jobs.folder, job)
@@ -54,7 +55,7 @@ async def loss(call: Call, job: str, query: LossQuery) -> LossOut:
     )  # fmt: skip
 
 
-@routes.get("/training/{job}/stream", media="text/event-stream", errors=_JOB)
+@routes.get("/training/{job}/stream", media="text/event-stream", errors=OF_JOB)
 async def stream(call: Call, job: str, query: StreamQuery) -> web.StreamResponse:
     """A job's events as server-sent events: all so far behind `after`, then as they come. Their ids are their numbers.
 
@@ -67,7 +68,8 @@ async def stream(call: Call, job: str, query: StreamQuery) -> web.StreamResponse
     tails, answer = call.services.tails, Stream(call)
     with tails.listening(job) as tail:
         await answer.open()
-        async for chunk in tails.events(tail, int(given)):
-            await (answer.beat() if chunk is None else answer.write(chunk))
+        async with aclosing(tails.events(tail, int(given), answer.take)) as chunks:
+            async for chunk in chunks:
+                await (answer.beat() if chunk is None else answer.write(chunk))
     await answer.close("done" if tail.state == "done" else "the server stops")
     return answer.response

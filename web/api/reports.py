@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import Field
 
 from ...library import reports
+from ...sentences import as_said
 from ..call import Call
-from ..models import Out
+from ..models import Out, SaidOut
 from ..routing import Routes
 
 routes = Routes("reports")
@@ -20,7 +21,7 @@ class ReportOut(Out):
     photos: dict[str, Any] = Field(description="The photos together: how many are good, variety, advice, a headline.")
     captions: dict[str, Any] = Field(description="Findings on captions, each with a repair for POST /images/captions.")
     findings: dict[str, list[dict[str, Any]]] = Field(description="By photo.")
-    not_measured: dict[str, list[str]] = Field(description="By photo: what could not be judged, and why.")
+    not_measured: dict[str, list[SaidOut]] = Field(description="By photo: what could not be judged, and why.")
     waiting: list[str] = Field(description="Photos that are not measured yet; they are being looked at.")
 
 
@@ -30,13 +31,17 @@ async def report(call: Call, character: str) -> ReportOut:
     found = await call.run(reports.report, call.library, character)
     call.services.adopting.look(character)
     return ReportOut(
-        photos=found.photos.as_dict(),
+        photos={
+            **found.photos.as_dict(),
+            "advice": [as_said(text) for text in found.photos.advice],
+            "not_measured": [as_said(text) for text in found.photos.not_measured],
+        },
         captions={
             "photos": found.captions.photos,
             "written": found.captions.written,
             "findings": [finding.as_dict() for finding in found.captions.findings],
         },
         findings={file: [dict(item) for item in items] for file, items in found.findings.items()},
-        not_measured={file: list(told) for file, told in found.not_measured.items()},
+        not_measured={file: [SaidOut.of(text) for text in told] for file, told in found.not_measured.items()},
         waiting=list(found.waiting),
     )

@@ -13,7 +13,7 @@ from ... import settings
 from ...library import basemodels, machine
 from ...library.report.faces import where_to_get
 from ..call import Call
-from ..models import Out
+from ..models import Family, Out, Problem, problem_values
 from ..routing import Routes
 
 routes = Routes("system")
@@ -55,6 +55,7 @@ class PartOut(Out):
     files: list[str] = Field(description="All files that can be chosen.")
     usable: bool
     problem: str
+    error: Problem | None = Field(description="The problem, with its code.")
     get: str = Field(description="Where it is to be had.")
     put: str = Field(description="Where it is to be put, counted from ComfyUI's folder.")
     names: list[str]
@@ -65,20 +66,10 @@ class PartOut(Out):
 class BaseModelOut(Out):
     """A base model that can be trained on."""
 
-    family: Literal["mini", "flux1-dev"]
+    family: Family
     title: str
     ready: bool
     parts: list[PartOut]
-
-
-class PackOut(Out):
-    """Another ComfyUI pack, which some feature needs."""
-
-    name: str
-    present: bool | None = Field(description="null: there is no ComfyUI to look into.")
-    enables: str
-    get: str
-    needs: str
 
 
 class MeasurerOut(Out):
@@ -98,7 +89,7 @@ class SystemOut(Out):
 
     host: Literal["standalone", "comfyui"]
     mode: Literal["production", "fast-test"]
-    default_family: Literal["mini", "flux1-dev"]
+    default_family: Family
     comfyui: bool
     comfyui_url: str
     device: str
@@ -109,7 +100,6 @@ class SystemOut(Out):
     loras: str = Field(description="Where trained LoRAs go; only the name where the server listens on the network.")
     versions: dict[str, str]
     base_models: list[BaseModelOut]
-    packs: list[PackOut]
     measurers: list[MeasurerOut] = Field(description="What the report measures faces with.")
     training: str = Field(description="The job that runs now.")
     listeners: int = Field(description="Pages that follow /events.")
@@ -124,7 +114,7 @@ async def health(call: Call) -> Health:
 
 @routes.get("/system")
 async def system(call: Call) -> SystemOut:
-    """GPU, memory, disk, versions; base models and packs: there or missing, where to get them and where to put them."""
+    """GPU, memory, disk, versions; base models: there or missing, where to get them and where to put them."""
     return await call.run(_system, call)
 
 
@@ -154,10 +144,6 @@ def _system(call: Call) -> SystemOut:
         loras=_shown(services.on_network, call.library.loras),
         versions=machine.versions(),
         base_models=[_base_model(call, family) for family in basemodels.PARTS],
-        packs=[
-            PackOut(name=pack.name, present=present, enables=pack.enables, get=pack.source, needs=pack.needs)
-            for pack, present in machine.packs()
-        ],
         measurers=[
             MeasurerOut(
                 file=model.file,
@@ -200,6 +186,7 @@ def _part(call: Call, found: basemodels.Found) -> PartOut:
         files=[path.name for path in ([found.path] if found.path and not found.problem else []) + list(found.others)],
         usable=found.usable,
         problem=call.services.redaction.text(f"{found.problem.message} {found.problem.hint}") if found.problem else "",
+        error=Problem(**problem_values(found.problem, call.services.redaction)) if found.problem else None,
         get=wanted.source,
         put=f"models/{wanted.folders[0]}",
         names=list(wanted.names),

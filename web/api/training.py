@@ -9,8 +9,8 @@ from pydantic import Field, JsonValue
 from ...library.job_files import describe
 from ...library.plans import Wish, make_plan
 from ..call import Call
-from ..jobs_out import JobList, JobOut, KeptLora, job_out
-from ..models import Body, Out, TrashOut
+from ..jobs_out import OF_JOB, JobList, JobOut, KeptLora, job_out
+from ..models import Body, Family, Out, Problem, SaidOut, TrashOut
 from ..routing import Routes
 
 routes = Routes("training")
@@ -30,7 +30,6 @@ _MAKING = (*_PLANNING, "CONFIG_INVALID", "PHOTOS_NONE", "PHOTOS_TOO_FEW", "PHOTO
            "LIBRARY_BUSY")  # fmt: skip
 _IN_COMFYUI = ("COMFYUI_UNREACHABLE", "COMFYUI_REFUSED")
 """Where jobs are prompts in ComfyUI's queue."""
-_JOB = ("JOB_MISSING", "NAME_INVALID", "JOB_CORRUPT", "CONFIG_UNREADABLE")
 
 
 class TrainingWish(Body):
@@ -38,7 +37,7 @@ class TrainingWish(Body):
 
     character: Slug
     preset: Literal["quick", "balanced", "high-quality"] = "balanced"
-    family: Literal["mini", "flux1-dev"] | None = Field(default=None, description="The mode's default if left out.")
+    family: Family | None = Field(default=None, description="The mode's default if left out.")
     settings: Settings = Field(default_factory=dict)
     base: BaseFiles = Field(default_factory=dict)
 
@@ -56,12 +55,8 @@ class NewTraining(TrainingWish):
     again: bool = Field(default=False, description="Train anew even if the very same training is there already.")
 
 
-class Repair(Out):
+class Repair(Problem):
     """Something that stands in the way, or speaks against it."""
-
-    code: str
-    message: str
-    hint: str = Field(description="What mends it.")
 
 
 class PlanOut(Out):
@@ -80,7 +75,7 @@ class PlanOut(Out):
     on_gpu: bool
     disk_needed: int
     disk_free: int
-    warnings: list[str]
+    warnings: list[SaidOut]
     obstacles: list[Repair] = Field(description="Must be mended before the training can start.")
     cautions: list[Repair] = Field(description="Speak against it and do not forbid it.")
     settings: dict[str, Any] | None = Field(description="The complete settings.")
@@ -147,20 +142,20 @@ async def reorder(call: Call, body: Order) -> OrderOut:
     return OrderOut(running=call.services.queue.running, order=order)
 
 
-@routes.get("/training/{job}", errors=_JOB)
+@routes.get("/training/{job}", errors=OF_JOB)
 async def show(call: Call, job: str) -> JobOut:
     """One job."""
     return await call.run(_one, call, job)
 
 
-@routes.patch("/training/{job}", errors=(*_JOB, "CONFIG_INVALID", "JOB_LOCKED", "JOB_FINISHED"))
+@routes.patch("/training/{job}", errors=(*OF_JOB, "CONFIG_INVALID", "JOB_LOCKED", "JOB_FINISHED"))
 async def change(call: Call, job: str, body: JobChanges) -> JobOut:
     """Changes settings of a job that no process works on, e.g. to less memory before it is resumed."""
     await call.run(call.services.jobs.change, job, body.settings)
     return await _changed(call, job)
 
 
-@routes.delete("/training/{job}", errors=(*_JOB, "JOB_LOCKED", "LIBRARY_BUSY", "LIBRARY_CONFLICT"))
+@routes.delete("/training/{job}", errors=(*OF_JOB, "JOB_LOCKED", "LIBRARY_BUSY", "LIBRARY_CONFLICT"))
 async def delete(call: Call, job: str) -> TrashOut:
     """Puts a job into the trash; the LoRA that came of it stays."""
     entry = await call.run(call.services.jobs.delete, job)
@@ -168,42 +163,42 @@ async def delete(call: Call, job: str) -> TrashOut:
     return TrashOut(trash=entry.id, label=entry.label)
 
 
-@routes.post("/training/{job}/again", status=201, errors=(*_JOB, *_MAKING, *_IN_COMFYUI))
+@routes.post("/training/{job}/again", status=201, errors=(*OF_JOB, *_MAKING, *_IN_COMFYUI))
 async def again(call: Call, job: str, body: AgainBody) -> JobOut:
     """A new job with the photos of this one, as they were, and other settings, e.g. ones that need less memory."""
     made = await call.run(call.services.jobs.train_again, job, body.settings, correlation_id=call.correlation_id)
     return await _begin(call, made.id, known=False)
 
 
-@routes.post("/training/{job}/pause", errors=(*_JOB, "JOB_STATE"))
+@routes.post("/training/{job}/pause", errors=(*OF_JOB, "JOB_STATE"))
 async def pause(call: Call, job: str) -> JobOut:
     """Saves and stops; pictures can be made meanwhile. A waiting job is passed over until it is resumed."""
     await call.run(call.services.queue.pause, job)
     return await _changed(call, job)
 
 
-@routes.post("/training/{job}/cancel", errors=(*_JOB, "JOB_STATE"))
+@routes.post("/training/{job}/cancel", errors=(*OF_JOB, "JOB_STATE"))
 async def cancel(call: Call, job: str) -> JobOut:
     """Ends a job; what was saved stays."""
     await call.run(call.services.queue.cancel, job)
     return await _changed(call, job)
 
 
-@routes.post("/training/{job}/resume", errors=(*_JOB, "JOB_FINISHED", "JOB_LOCKED", "JOB_STATE", *_IN_COMFYUI))
+@routes.post("/training/{job}/resume", errors=(*OF_JOB, "JOB_FINISHED", "JOB_LOCKED", "JOB_STATE", *_IN_COMFYUI))
 async def resume(call: Call, job: str) -> JobOut:
     """Queues a stopped job; it goes on from its last checkpoint."""
     await call.run(call.services.queue.resume, job, call.correlation_id)
     return await _changed(call, job)
 
 
-@routes.post("/training/{job}/sample", errors=(*_JOB, "JOB_STATE"))
+@routes.post("/training/{job}/sample", errors=(*OF_JOB, "JOB_STATE"))
 async def sample(call: Call, job: str) -> JobOut:
     """Has sample pictures made now, out of turn: after the next step of a job that trains."""
     await call.run(call.services.queue.ask, job, sample=True)
     return await _changed(call, job)
 
 
-@routes.post("/training/{job}/save", errors=(*_JOB, "JOB_STATE"))
+@routes.post("/training/{job}/save", errors=(*OF_JOB, "JOB_STATE"))
 async def save(call: Call, job: str) -> JobOut:
     """Has a checkpoint saved now, out of turn; its LoRA is then among the artifacts and can be kept."""
     await call.run(call.services.queue.ask, job, save=True)
@@ -211,7 +206,7 @@ async def save(call: Call, job: str) -> JobOut:
 
 
 @routes.post(
-    "/training/{job}/loras", status=201, errors=(*_JOB, "CHECKPOINT_MISSING", "CHARACTER_MISSING", "LORA_MISSING")
+    "/training/{job}/loras", status=201, errors=(*OF_JOB, "CHECKPOINT_MISSING", "CHARACTER_MISSING", "LORA_MISSING")
 )
 async def keep(call: Call, job: str, body: Keep) -> KeptLora:
     """Makes a checkpoint's LoRA one of the character's LoRAs."""

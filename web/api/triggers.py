@@ -10,7 +10,7 @@ from ...library import characters, triggers
 from ...library.levels import REJECT
 from ...library.store import Library
 from ..call import Call
-from ..models import Out, Query
+from ..models import Out, Query, SaidOut
 from ..routing import Routes
 
 routes = Routes("triggers")
@@ -31,6 +31,7 @@ class TriggerProblem(Out):
     code: str
     level: Literal["reject", "warn"] = Field(description="reject: it is refused; warn: it will work worse.")
     message: str
+    said: SaidOut = Field(description="The message, with its own code.")
 
 
 class TriggerOut(Out):
@@ -54,6 +55,6 @@ def _check(library: Library, query: TriggerQuery) -> TriggerOut:
     return TriggerOut(
         word=word,
         usable=bool(word) and all(problem.level != REJECT for problem in found),
-        problems=[TriggerProblem(**vars(problem)) for problem in found],
+        problems=[TriggerProblem(**vars(problem), said=SaidOut.of(problem.message)) for problem in found],
         proposal=triggers.propose(characters.trigger_words(library), query.name),
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...interface import Readiness
+from ....sentences import Said
+from ...interface import Get, Readiness
 from ...request import TOGGLES, GenerationRequest
 from ..graph import Flow, Graph, Prompt
 from ..offer import Offer
+from ..packs import FOLDER, PACKS, Pack
 from . import (
     base_model,
     control_net,
@@ -72,6 +74,18 @@ def best_choice(offer: Offer, toggle: str) -> str:
     return next((choice for choice, ready in found.items() if ready.ready), next(iter(found), ""))
 
 
+def packs_of(offer: Offer) -> list[tuple[Pack, bool]]:
+    """All packs that our graphs can use, each with whether it is there: no block asks for it."""
+    wanted = {
+        get.what
+        for block in BLOCKS
+        for choice in block.CHOICES or ("",)
+        for get in block.lacks(offer, choice)
+        if get.folder == FOLDER
+    }
+    return [(pack, pack.name not in wanted) for pack in PACKS]
+
+
 def _asks_for(request: GenerationRequest, block: Block) -> bool:
     group = getattr(request, block.TOGGLE)
     return group is not None and (not block.CHOICES or _choice(group, block.TOGGLE) in block.CHOICES)
@@ -99,11 +113,26 @@ def _of_block(offer: Offer, block: Block, choice: str) -> Readiness:
     gets = tuple(block.lacks(offer, choice))
     if not gets:
         return Readiness(ready=True)
-    packs = [f"the pack {get.what} ({get.source})" for get in gets if get.folder == "custom_nodes"]
-    files = [f"{get.what} from {get.source} in ComfyUI's {get.folder}" for get in gets if get.folder != "custom_nodes"]
-    then = "; install packs with ComfyUI Manager and start ComfyUI again" if packs else ""
+    packs = [_pack(get) for get in gets if get.folder == FOLDER]
+    needed = [*packs, *(_file(get) for get in gets if get.folder != FOLDER)]
     name = _TITLES[block.TOGGLE] + (f" ({choice})" if choice else "")
-    return Readiness(ready=False, reason=f"{name} needs {' and '.join([*packs, *files])}{then}.", get=gets)
+    text = f"{name} needs {' and '.join(needed)}"
+    if packs:
+        text += "; install packs with ComfyUI Manager and start ComfyUI again."
+        reason = Said("toggle.needs_packs", text, toggle=choice or block.TOGGLE, what=needed)
+    else:
+        reason = Said("toggle.needs_files", f"{text}.", toggle=choice or block.TOGGLE, what=needed)
+    return Readiness(ready=False, reason=reason, get=gets)
+
+
+def _pack(get: Get) -> Said:
+    text = f"the pack {get.what} ({get.source})"
+    return Said("toggle.pack", text, name=get.what, source=get.source)
+
+
+def _file(get: Get) -> Said:
+    text = f"{get.what} from {get.source} in ComfyUI's {get.folder}"
+    return Said("toggle.file", text, file=get.what, source=get.source, folder=get.folder)
 
 
 _TITLES = {

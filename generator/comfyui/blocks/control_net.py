@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from ...interface import Get
 from ..graph import Flow, Graph, Link
 from ..offer import Offer
-from .interface import PACKS, Given
+from ..packs import PREPROCESSORS
+from .interface import Given
 
 NODES: tuple[str, ...] = (
     "LoadImage", "ImageScale", "Canny", "DepthAnythingV2Preprocessor", "DepthAnythingPreprocessor", "DWPreprocessor",
@@ -22,7 +23,6 @@ _READERS = {
     "pose": ("DWPreprocessor", "OpenposePreprocessor"),
 }
 """The nodes that read it from a picture, the best first."""
-_PACK = Get("comfyui_controlnet_aux", "https://github.com/Fannovel16/comfyui_controlnet_aux", PACKS)
 _FILE = Get(
     "flux1-dev-controlnet-union-pro-2.safetensors (there: diffusion_pytorch_model.safetensors)",
     "https://huggingface.co/Shakker-Labs/FLUX.1-dev-ControlNet-Union-Pro-2.0", "models/controlnet",
@@ -38,7 +38,7 @@ are these names' numbers there. Unions that know no modes don't heed it."""
 def lacks(offer: Offer, choice: str) -> Sequence[Get]:
     """The pack that reads depth or pose, and a ControlNet."""
     reads = offer.first(*_READERS[choice])
-    return [*([] if reads else [_PACK]), *([] if _file(offer, choice) else [_FILE])]
+    return [*([] if reads else [PREPROCESSORS.get]), *([] if _file(offer, choice) else [_FILE])]
 
 
 def add(graph: Graph, flow: Flow, given: Given) -> None:

@@ -7,21 +7,20 @@ from collections.abc import Sequence
 from ...interface import Get
 from ..graph import Flow, Graph
 from ..offer import Offer
-from .interface import PACKS, Given
+from ..packs import IMPACT, SUBPACK
+from .interface import Given
 from .sampling import SAMPLER, SCHEDULER
 
 DETAILER, DETECTOR = "FaceDetailer", "UltralyticsDetectorProvider"
 NODES: tuple[str, ...] = (DETAILER, DETECTOR)
 TOGGLE = "face_detailer"
 CHOICES: tuple[str, ...] = ()
-_IMPACT = Get("ComfyUI Impact Pack", "https://github.com/ltdrdata/ComfyUI-Impact-Pack", PACKS)
-_SUBPACK = Get("ComfyUI Impact Subpack", "https://github.com/ltdrdata/ComfyUI-Impact-Subpack", PACKS)
 _FILE = Get("face_yolov8m.pt", "https://huggingface.co/Bingsu/adetailer", "models/ultralytics/bbox")
 
 
 def lacks(offer: Offer, _choice: str) -> Sequence[Get]:
     """Two packs and a detector's file, which shows only when its pack is there."""
-    packs = [get for node, get in ((DETAILER, _IMPACT), (DETECTOR, _SUBPACK)) if not offer.has(node)]
+    packs = [pack.get for node, pack in ((DETAILER, IMPACT), (DETECTOR, SUBPACK)) if not offer.has(node)]
     return [*packs, *([] if _detector(offer) else [_FILE])]
 
 

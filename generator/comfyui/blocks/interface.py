@@ -12,9 +12,6 @@ from ..bases import Files
 from ..graph import Flow, Graph
 from ..offer import Offer
 
-PACKS = "custom_nodes"
-"""The folder of other packs, counted from ComfyUI's."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Given:

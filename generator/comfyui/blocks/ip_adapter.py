@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from ...interface import Get
 from ..graph import Flow, Graph
 from ..offer import Offer
-from .interface import PACKS, Given
+from ..packs import IP_ADAPTER
+from .interface import Given
 
 LOADER, APPLY = "IPAdapterFluxLoader", "ApplyIPAdapterFlux"
 NODES: tuple[str, ...] = ("LoadImage", LOADER, APPLY)
 TOGGLE = "image_prompt"
 CHOICES: tuple[str, ...] = ("ip-adapter",)
-_PACK = Get("ComfyUI-IPAdapter-Flux", "https://github.com/Shakker-Labs/ComfyUI-IPAdapter-Flux", PACKS)
 _FILE = Get("ip-adapter.bin", "https://huggingface.co/InstantX/FLUX.1-dev-IP-Adapter", "models/ipadapter-flux")
 
 
 def lacks(offer: Offer, _choice: str) -> Sequence[Get]:
     """The pack, then its file, which shows only when the pack is there. Its vision model it gets by itself."""
     if not offer.has(LOADER, APPLY):
-        return [_PACK, _FILE]
+        return [IP_ADAPTER.get, _FILE]
     return [] if offer.choices(LOADER, "ipadapter") else [_FILE]
 
 

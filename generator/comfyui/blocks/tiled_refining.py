@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from ...interface import Get
 from ..graph import Flow, Graph
 from ..offer import Offer
+from ..packs import ULTIMATE
 from .enlarging import LOADER, MODEL, load_model, model_file
-from .interface import PACKS, Given
+from .interface import Given
 from .sampling import SAMPLER, SCHEDULER
 
 REFINER = "UltimateSDUpscale"
@@ -17,12 +18,11 @@ TOGGLE = "upscale"
 CHOICES: tuple[str, ...] = ("tiled",)
 DENOISE = 0.25
 """More invents new things in every tile."""
-_PACK = Get("UltimateSDUpscale", "https://github.com/ssitu/ComfyUI_UltimateSDUpscale", PACKS)
 
 
 def lacks(offer: Offer, _choice: str) -> Sequence[Get]:
     """The pack and an upscaling model."""
-    return [*([] if offer.has(REFINER) else [_PACK]), *([] if model_file(offer) else [MODEL])]
+    return [*([] if offer.has(REFINER) else [ULTIMATE.get]), *([] if model_file(offer) else [MODEL])]
 
 
 def add(graph: Graph, flow: Flow, given: Given) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from .... import log, settings
 from ....errors import IsengardError
 from ....media.captions import MAX_LENGTH, place_trigger
+from ....sentences import Said
 from ...child import Child, ChildDiedError
 from ..text import clean
 from .interface import CaptionRequest, CaptionResult, Readiness
@@ -26,7 +27,7 @@ _TASK = "<DETAILED_CAPTION>"
 _TOKENS = 160
 _FAILURES = 3
 """So many photos in a row that end the process stop the whole run."""
-_AT_LOADING = "Download the model again, free memory, or choose the captioner “plain”."
+_AT_LOADING = Said("captioner.at_loading", "Download the model again, free memory, or choose the captioner “plain”.")
 _LOG = log.get("library.captions.florence2")
 
 _TOKEN = re.compile(r"</?[A-Za-z0-9_]+>|\ufffd")
@@ -75,16 +76,21 @@ class Florence2Captioner:
     def ready(self) -> Readiness:
         """Whether the packages and a folder that they can read are there."""
         if problem := _missing_package():
-            return Readiness(False, problem, f"Update transformers to {_LEAST_TRANSFORMERS} or newer and restart.")
+            text = f"Update transformers to {_LEAST_TRANSFORMERS} or newer and restart."
+            return Readiness(False, problem, Said("captioner.update", text, version=_LEAST_TRANSFORMERS))
         folder = self.model
         where = " or ".join(str(place) for place in self._places)
-        get = (
-            f"Download {SOURCE} (or its larger sister) with all its files from huggingface.co into the folder {where}."
+        get = Said(
+            "captioner.get",
+            f"Download {SOURCE} (or its larger sister) with all its files from huggingface.co into the folder {where}.",
+            source=SOURCE,
+            folder=where,
         )
         if folder is None:
-            return Readiness(False, "No Florence-2 model was found.", get)
+            return Readiness(False, Said("captioner.no_model", "No Florence-2 model was found."), get)
         if problem := _problem_of(folder):
-            return Readiness(False, f"{folder} {problem}.", get)
+            unusable = Said("captioner.unusable", f"{folder} {problem}.", folder=folder.name)
+            return Readiness(False, unusable, get)
         return Readiness(True)
 
     def describe(self, photos: Iterable[CaptionRequest]) -> Generator[CaptionResult, None, None]:
@@ -125,8 +131,9 @@ class Florence2Captioner:
         try:
             answer = child.answer(self._load_seconds)
         except TimeoutError as problem:
-            message = f"Florence-2 was not loaded within {self._load_seconds:g} seconds."
-            raise IsengardError("CAPTIONER_SLOW", message) from problem
+            text = f"Florence-2 was not loaded within {self._load_seconds:g} seconds."
+            slow = Said("captioner.loading_slow", text, seconds=self._load_seconds)
+            raise IsengardError("CAPTIONER_SLOW", slow) from problem
         except ChildDiedError as problem:
             message = f"Florence-2's process {problem} while it was loading the model."
             raise IsengardError("CAPTIONER_FAILED", message, hint=_AT_LOADING, tail=child.tail()) from problem
@@ -143,9 +150,9 @@ class Florence2Captioner:
             answer = child.ask(question, self._photo_seconds)
         except TimeoutError:
             child.end()
-            return _failed(
-                request, "CAPTIONER_SLOW", f"{request.photo} took longer than {self._photo_seconds:g} seconds."
-            )
+            text = f"{request.photo} took longer than {self._photo_seconds:g} seconds."
+            slow = Said("captioner.photo_slow", text, photo=request.photo, seconds=self._photo_seconds)
+            return _failed(request, "CAPTIONER_SLOW", slow)
         except ChildDiedError as problem:
             tail = child.tail()
             child.end()
@@ -154,7 +161,8 @@ class Florence2Captioner:
             )
         if "problem" in answer:
             if answer["problem"] == "photo":
-                return _failed(request, "PHOTO_UNREADABLE", f"{request.photo} can't be read: {answer['message']}.")
+                text = f"{request.photo} can't be read: {answer['message']}."
+                return _failed(request, "PHOTO_UNREADABLE", Said("photo.unreadable", text, photo=request.photo))
             why = "ran out of memory" if answer["problem"] == "memory" else "failed"
             return _failed(
                 request, "CAPTIONER_FAILED", f"Florence-2 {why} at {request.photo}: {answer['message'][:300]}"
@@ -214,11 +222,13 @@ def _config(folder: Path) -> dict[str, object]:
 def _missing_package() -> str:
     for package in ("torch", "transformers"):
         if importlib.util.find_spec(package) is None:
-            return f"The Python package {package} is not installed."
+            return Said("captioner.no_package", f"The Python package {package} is not installed.", package=package)
     found = importlib.util.find_spec("transformers")
     places = (found and found.submodule_search_locations) or []
     if not any((Path(place) / "models" / "florence2").is_dir() for place in places):
-        return f"transformers {importlib.metadata.version('transformers')} does not know Florence-2 yet."
+        version = importlib.metadata.version("transformers")
+        text = f"transformers {version} does not know Florence-2 yet."
+        return Said("captioner.old_transformers", text, version=version)
     return ""
 
 

@@ -183,7 +183,8 @@ def practice(sheet: Sheet) -> None:
     loss = sheet.node("PreviewImage", images=train["loss_plot"], title="Loss", width=340, height=240)
     grid = sheet.node("IsengardCheckpointGrid", job=train["job"], strengths="0, 0.7, 1.0", most=4, width=400,
                       prompt=_PRACTICE, height=560)  # fmt: skip
-    made = sheet.node("IsengardMini", prompt=_PRACTICE, character=ada["character"], lora=train["lora"], width=400)
+    made = sheet.node("IsengardMini", prompt=_PRACTICE, character=ada["character"], lora=train["lora"], width=400,
+                      height=_GROWN)  # fmt: skip
     shown = sheet.node("PreviewImage", images=made["images"], title="Pictures with the LoRA", width=400, height=300)
     sheet.group("1 · Whose photos", [ada, photos, seen], colour=_GREEN)
     sheet.group("2 · Train", [prepare, loss], [train], colour=_PURPLE)
@@ -191,6 +192,8 @@ def practice(sheet: Sheet) -> None:
     sheet.group("4 · Pictures", [made, shown], colour=_GOLD)
 
 
+_GROWN = 660
+"""Height of a node with a line of text and a picture below its values, once it has run."""
 _PRACTICE = "{trigger}, smiling, looking ahead, grey background, portrait"
 
 
@@ -201,10 +204,11 @@ def try_out(sheet: Sheet) -> None:
     train = sheet.node("IsengardTrainLoRA", job=prepare["job"], width=360, height=420)
     loss = sheet.node("PreviewImage", images=train["loss_plot"], title="Loss", width=420, height=300)
     learnt = "laughing, looking left, wearing a red hoodie, teal background, portrait"
-    before = sheet.node("IsengardMini", prompt=f"woman, {learnt}", title="Mini Pictures: without a LoRA", width=360)
+    before = sheet.node("IsengardMini", prompt=f"woman, {learnt}", title="Mini Pictures: without a LoRA", width=360,
+                        height=_GROWN)  # fmt: skip
     plain = sheet.node("PreviewImage", images=before["images"], title="Without", width=360, height=300)
     after = sheet.node("IsengardMini", prompt=f"{{trigger}}, {learnt}", character=ada["character"], lora=train["lora"],
-                       title="Mini Pictures: with the LoRA", width=360)  # fmt: skip
+                       title="Mini Pictures: with the LoRA", width=360, height=_GROWN)  # fmt: skip
     likeness = sheet.node("PreviewImage", images=after["images"], title="With the LoRA", width=360, height=300)
     sheet.group("1 · Who", [ada], [prepare], colour=_GREEN)
     sheet.group("Before", [before], [plain], colour=_GOLD, below=True)

@@ -11,8 +11,11 @@ import pytest
 from isengard import settings
 from isengard.errors import IsengardError
 from isengard.generator import load_generator
-from isengard.generator.comfyui.answers import end_of, refusal
+from isengard.generator.comfyui import following
+from isengard.generator.comfyui.answers import End, end_of, refusal
+from isengard.generator.comfyui.blocks.sampling import SAMPLES
 from isengard.generator.comfyui.client import Client, is_loopback
+from isengard.generator.comfyui.listening import Inbox
 from isengard.generator.interface import ComfyUIAt
 
 
@@ -124,3 +127,65 @@ def test_a_refusal_names_the_node() -> None:
             "node_errors": {"base": {"class_type": "UNETLoader", "errors": [complaint]}}}  # fmt: skip
     assert "UNETLoader: Value not in list (unet_name" in refusal(400, json.dumps(body).encode())
     assert refusal(502, b"<html>") == "status 502."
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"devices": 3}', b"<html>", b"3"])
+async def test_something_else_at_the_address_is_no_comfyui(body: bytes, tmp_path: Path) -> None:
+    """Another program that speaks JSON, too: what it lacks is told, and is no failure of ours."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    generator = load_generator("comfyui", tmp_path, ComfyUIAt(address=lambda: f"http://127.0.0.1:{port}"))
+    found = (await generator.readiness("flux1-dev"))["pictures"]
+    assert not found.ready
+    assert "is no ComfyUI" in found.reason
+    client = Client(ComfyUIAt(address=lambda: f"http://127.0.0.1:{port}"))
+    with pytest.raises(IsengardError, match="COMFYUI_REFUSED"):
+        await client.queue()
+    await client.close()
+    await generator.close()
+    server.close()
+
+
+async def test_a_proxy_without_a_comfyui_behind_it_is_nobody_who_answers() -> None:
+    """Somebody who follows a picture waits for it to come back; a refusal would end it."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    client = Client(ComfyUIAt(address=lambda: f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+    with pytest.raises(IsengardError, match=r"COMFYUI_UNREACHABLE.*status 502"):
+        await client.end_of("a")
+    await client.close()
+    server.close()
+
+
+def test_only_the_pictures_own_steps_are_its_progress() -> None:
+    """Faces and tiles that are painted afterwards count steps of their own: the picture is not begun again by them."""
+    prompt = following.Followed(id="a", picture=0, count=1, steps=20, titles={}, mine=frozenset({"a"}))
+    inbox: Inbox = asyncio.Queue()
+    for node, step in ((SAMPLES, 20), ("faces", 1), ("refined", 3)):
+        inbox.put_nowait(("progress", {"prompt_id": "a", "node": node, "value": step, "max": 20}))
+
+    class Done:
+        """A ComfyUI that works, then has ended."""
+
+        async def end_of(self, _prompt: str) -> End | None:
+            return End(how="success") if inbox.empty() else None
+
+        async def queue(self) -> tuple[list[str], list[str]]:
+            return ["a"], []
+
+    async def steps() -> list[int]:
+        events = following.follow(Done(), prompt, inbox, asyncio.Event())  # type: ignore[arg-type]
+        return [event["step"] async for event in events if not isinstance(event, End) and event["type"] == "progress"]
+
+    assert asyncio.run(steps()) == [20]

@@ -36,9 +36,14 @@ class NativeBackend:
 
     def train(self, run: Run) -> str:
         """Encodes what is lacking, then trains."""
+        from ...families.interface import LoadingStopped
         from .loop import train
+        from .processes import ENDS
 
-        return train(run)
+        try:
+            return train(run)
+        except LoadingStopped:
+            return ENDS.get(run.wishes.stop, "interrupted")  # the wish may have been taken back meanwhile
 
 
 BACKEND = NativeBackend()

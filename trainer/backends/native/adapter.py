@@ -126,9 +126,9 @@ class Adapter:
     def load_state(self, state: dict[str, dict[str, Tensor]]) -> None:
         """Takes up a checkpoint's weights. Raises KeyError if it belongs to another LoRA."""
         self._copy_in({name: state["trained"][name] for name in self.parameters})
-        if self.average and state["average"]:
-            for name, tensor in self.average.items():
-                tensor.copy_(state["average"][name])
+        average = state["average"] or state["trained"]  # averaging that begins now begins here
+        for name, tensor in self.average.items():
+            tensor.copy_(average[name])
 
     def _pairs(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
         return zip(self.parameters.values(), self._copies, strict=True)

@@ -21,19 +21,21 @@ def arrange(
     swapped: list[int],
     device: torch.device,
     random: bool = False,
+    pinned: bool = True,
     compiled: Callable[[Forward], Forward] | None = None,
 ) -> Swap | None:
     """Puts a runner in the place of each block's forward; the LoRA is on already. Returns the swap if there is one.
 
     `recomputed` and `swapped` are places in `blocks`, which run in this order; what is swapped is recomputed, too.
-    `random` says that something is drawn inside a block, which a recomputation must draw again alike.
+    `random` says that something is drawn inside a block, which a recomputation must draw again alike; `pinned` that the
+    main memory has the room to hold what waits in it fast.
     """
     trained = [place for place, block in enumerate(blocks) if any(part.requires_grad for part in block.parameters())]
     first = min(trained, default=len(blocks))
     swap = None
     if swapped:
         behind = sum(place < first for place in swapped)
-        swap = Swap([blocks[place] for place in swapped], device, behind)
+        swap = Swap([blocks[place] for place in swapped], device, behind, pinned=pinned)
     for place, block in enumerate(blocks):
         plain: Forward = block.forward
         runner = _Runner(

@@ -22,6 +22,8 @@ KEPT_STATES = 2
 """So many of the newest full states are kept; LoRA files are small and are all kept."""
 _STATE = "state.pt"
 _MANIFEST = "checkpoint.json"
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError, UnpicklingError)
+"""What reading a file that was cut short, or that is something else, may end in."""
 _LOG = log.get("trainer.checkpoints")
 
 
@@ -36,7 +38,8 @@ class Checkpoints:
         return self.folder / f"step_{step:06d}"
 
     def save(self, step: int, state: dict[str, Any], write_lora: Callable[[Path], Path]) -> Path:
-        """Writes a checkpoint and returns its LoRA file; older full states beyond the newest two go afterwards.
+        """Writes a checkpoint and returns its LoRA file; older full states beyond the newest two go afterwards, and so
+        do those of later steps: they are damaged, or of a run that was taken back to here.
 
         `write_lora` writes the LoRA into a folder and returns the file. Whatever fails, nothing half-written stands
         under a final name and the checkpoints before are untouched. Raises DISK_FULL, FOLDER_NOT_WRITABLE.
@@ -63,7 +66,7 @@ class Checkpoints:
             except BaseException:
                 shutil.rmtree(aside, ignore_errors=True)
                 raise
-        self._thin_out()
+        self._thin_out(target)
         return target / lora.name
 
     def newest(self) -> tuple[int, dict[str, Any]] | None:
@@ -82,15 +85,16 @@ class Checkpoints:
                     raise ValueError("a file has another size than when it was written")
                 state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
                 return int(manifest["step"]), state
-            except (IsengardError, OSError, ValueError, KeyError, RuntimeError, EOFError, UnpicklingError) as problem:
+            except (IsengardError, OSError, *_DAMAGE) as problem:
                 if isinstance(problem, IsengardError) and problem.code == "LIBRARY_NEWER":
                     raise
                 _LOG.warning("a damaged checkpoint was passed over", folder=str(folder), problem=str(problem))
         return None
 
-    def _thin_out(self) -> None:
+    def _thin_out(self, last: Path) -> None:
         states = sorted(self.folder.glob(f"step_*/{_STATE}"))
-        for state in states[:-KEPT_STATES]:
+        good = [state for state in states if state.parent.name <= last.name]
+        for state in {*states} - {*good[-KEPT_STATES:]}:
             state.unlink(missing_ok=True)
 
     def _sweep(self) -> None:

@@ -7,13 +7,16 @@ from typing import Any
 
 import torch
 
+from ....sentences import Said
+
 Forward = Callable[..., Any]
 _LIMIT = 64
 """Graphs for one kind of block: with and without a LoRA, and as many shapes as torch takes for different."""
 
 
 class Compiler:
-    """Makes compiled forwards; a failure is told once, and from then on the plain ones run.
+    """Makes compiled forwards. A failure is told once, and from then on the plain ones run, but for blocks that were
+    compiled before: a backward pass may be waiting to run them again as they ran in its forward pass.
 
     With pictures of several sizes the number of tokens is left open from the start: a graph for each size would cost
     half a minute each, and torch gives up on a block after some.
@@ -29,24 +32,36 @@ class Compiler:
         self._failed = False
         limit = "recompile_limit" if hasattr(dynamo.config, "recompile_limit") else "cache_size_limit"  # older torch
         setattr(dynamo.config, limit, max(getattr(dynamo.config, limit), _LIMIT))
-        functorch.force_non_lazy_backward_lowering = True  # what fails, fails in the forward pass
+        if hasattr(functorch, "force_non_lazy_backward_lowering"):  # newer torch only
+            functorch.force_non_lazy_backward_lowering = True  # what fails, fails in the forward pass
         self._failures = _failures()
 
     def __call__(self, plain: Forward) -> Forward:
-        quick = torch.compile(plain, dynamic=self._open, backend=self._backend)
+        chosen: Forward | None = None
 
         def run(*args: Any, **kwargs: Any) -> Any:
-            if self._failed:
+            nonlocal chosen
+            if chosen is None:
+                quick = torch.compile(plain, dynamic=self._open, backend=self._backend)
+                chosen = plain if self._failed else quick
+            if chosen is plain:
                 return plain(*args, **kwargs)
             try:
-                return quick(*args, **kwargs)
+                return chosen(*args, **kwargs)
             except self._failures as problem:
-                self._failed = True
-                first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-                self._warn(f"The blocks could not be compiled and run as they are, which is slower: {first}")
+                chosen = plain
+                self._tell(problem)
                 return plain(*args, **kwargs)
 
         return run
+
+    def _tell(self, problem: Exception) -> None:
+        if self._failed:
+            return
+        self._failed = True
+        first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        text = f"The blocks could not be compiled and run as they are, which is slower: {first}"
+        self._warn(Said("training.not_compiled", text))
 
 
 def can_compile(device: torch.device) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,19 +12,22 @@ from accelerate import Accelerator
 from torch import nn
 
 from .... import log
+from ....errors import IsengardError
 from ....files import write_json
+from ....sentences import as_said
+from ... import main_memory
 from ...config import TrainingConfig
 from ...families.interface import Family, Placement
 from ...job import PhotoEntry
-from ...memory_need import ARCHITECTURES, spread
+from ...memory_need import ARCHITECTURES, GIB, spread, waiting
 from ...memory_plan import Features, MemoryPlan, choose_plan
+from ...quantised import fp8, int8
 from ..interface import Run
 from .adapter import Adapter
 from .blocks import arrange
 from .compiled import Compiler, can_compile
 
 _LOG = log.get("trainer.fitting")
-_FILE = "memory.json"
 _WORTH = 300
 """Steps that make up for the time that compiling takes."""
 
@@ -39,11 +43,13 @@ class Fitted:
     file: Path
 
     def note_peak(self) -> None:
-        """Writes down what the device really held at most, beside what was estimated."""
+        """Writes down what torch really held at most on the device, beside what was estimated. What the libraries take
+        by themselves (`runtime_bytes`) is not in it."""
         if self.device.type == "cuda":
-            peak = torch.cuda.max_memory_allocated(self.device)
-            write_json(self.file, {**self.plan.as_dict(), "measured_bytes": peak})
-            _LOG.info("memory", estimated=self.plan.need.total, measured=peak)
+            peak = torch.cuda.max_memory_reserved(self.device)
+            used = torch.cuda.max_memory_allocated(self.device)
+            write_json(self.file, {**self.plan.as_dict(), "measured_bytes": peak, "measured_in_use_bytes": used})
+            _LOG.info("memory", estimated=self.plan.need.total, measured=peak, in_use=used)
 
 
 def fit(run: Run, family: Family, accelerator: Accelerator, dtype: torch.dtype, before: str) -> Fitted:
@@ -51,18 +57,24 @@ def fit(run: Run, family: Family, accelerator: Accelerator, dtype: torch.dtype, 
 
     `before` is the number format that the job's checkpoint was trained on, empty for none: it stays the same, so that
     a resumed training goes on exactly. Recomputing and swapping may change with what is free. Raises what loading
-    raises, and PACKAGE_MISSING for nf4 without bitsandbytes.
+    raises, PACKAGE_MISSING for nf4 without bitsandbytes, and MEMORY_SHORT if what would wait in the main memory has no
+    room there; LoadingStopped when the run is to stop meanwhile.
     """
     config, device = run.config, accelerator.device
     if before and config.base_weights == "auto":
         config = replace(config, base_weights=before)
-    plan = choose_plan(config, _free(accelerator), features(device), on_gpu=device.type == "cuda")
-    file = run.job.path / _FILE
+    on_gpu, processes = device.type == "cuda", accelerator.num_processes
+    main_free = _shared(accelerator, main_memory.free_bytes()) // processes
+    plan = choose_plan(config, _free(accelerator), features(device), on_gpu=on_gpu, main_free=main_free)
+    file = run.job.memory_file
     if accelerator.is_main_process:
         write_json(file, plan.as_dict())
-    told = f": {plan.sentence(ARCHITECTURES[config.family].blocks)}" if device.type == "cuda" else ""
+    _check_main_memory(run, config, plan, processes)
+    told = f": {plan.sentence(ARCHITECTURES[config.family].blocks)}" if on_gpu else ""
     run.reporter.emit("progress", phase="load", done=0, total=1, message=f"loading {family.title}{told}")
-    transformer, adapter = build(config, family, plan, device, dtype, compiler=_compiler(run, device))
+    transformer, adapter = build(
+        config, family, plan, device, dtype, compiler=_compiler(run, device), stopped=lambda: run.wishes.stop
+    )
     return Fitted(transformer, adapter, plan, device, file)
 
 
@@ -74,9 +86,11 @@ def build(
     dtype: torch.dtype,
     *,
     compiler: Compiler | None = None,
+    stopped: Callable[[], object] = bool,
 ) -> tuple[nn.Module, Adapter]:
-    """The transformer with its LoRA on the device, its blocks run as the plan says, in training mode."""
-    placement = Placement(device, plan.base_weights, plan.both_ways, plan.swap_blocks)
+    """The transformer with its LoRA on the device, its blocks run as the plan says, in training mode. Raises
+    LoadingStopped once `stopped` says something true."""
+    placement = Placement(device, plan.base_weights, plan.both_ways, plan.swap_blocks, stopped)
     transformer = family.load_transformer(config, dtype, placement)
     adapter = Adapter(transformer, config, family.lora_targets(transformer, config.targets), device, dtype)
     blocks = list(family.blocks(transformer).values())
@@ -86,6 +100,7 @@ def build(
         swapped=spread(plan.swap_blocks, len(blocks)),
         device=device,
         random=config.lora_dropout > 0,
+        pinned=plan.main_fits,
         compiled=compiler,
     )
     return transformer.train(), adapter
@@ -93,8 +108,9 @@ def build(
 
 def features(device: torch.device) -> Features:
     """What this device and installation can do."""
-    able = device.type == "cuda" and torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 9)
-    return Features(fp8=able, nf4=importlib.util.find_spec("bitsandbytes") is not None)
+    sides = (16, 16)
+    nf4 = importlib.util.find_spec("bitsandbytes") is not None
+    return Features(fp8=fp8.multiplies(device, sides), int8=int8.multiplies(device, sides), nf4=nf4)
 
 
 def free_memory(device: torch.device) -> int | None:
@@ -108,10 +124,34 @@ def free_memory(device: torch.device) -> int | None:
     return int(min(free + ours, share * total))
 
 
+def _check_main_memory(run: Run, config: TrainingConfig, plan: MemoryPlan, processes: int) -> None:
+    """Says that the main memory is short for what would wait in it; refuses where even the swap file is too small,
+    since the system would then end whatever program it likes."""
+    if plan.main_fits:
+        return
+    wanted, there = processes * waiting(config, plan.base_weights, plan.swap_blocks), main_memory.free_with_disk()
+    blocks = f"{plan.swap_blocks} of {ARCHITECTURES[config.family].blocks} blocks of the base model"
+    text = f"{blocks} would wait in the main memory and take {wanted / GIB:.1f} GiB of it"
+    if wanted + GIB > there:
+        raise IsengardError(
+            "MEMORY_SHORT",
+            f"{text}; {there / GIB:.1f} GiB are free, with the swap file.",
+            hint="Close other programs, enlarge the swap file, or choose smaller pictures.",
+        )
+    free = main_memory.free_bytes()
+    message = f"{text}; only {free / GIB:.1f} GiB are free, so they may end up on the disk, which is very slow."
+    run.reporter.emit("warning", message=message, code="MEMORY_SHORT")
+
+
 def _free(accelerator: Accelerator) -> int | None:
-    """The least of all processes: they must train in the same way."""
+    """Free bytes of the device that has the least."""
     free = free_memory(accelerator.device)
-    if free is None or accelerator.num_processes == 1:
+    return None if free is None else _shared(accelerator, free)
+
+
+def _shared(accelerator: Accelerator, free: int) -> int:
+    """The least of all processes: they must train in the same way."""
+    if accelerator.num_processes == 1:
         return free
     shared = torch.tensor(free, dtype=torch.int64, device=accelerator.device)
     torch.distributed.all_reduce(shared, op=torch.distributed.ReduceOp.MIN)
@@ -123,7 +163,11 @@ def _compiler(run: Run, device: torch.device) -> Compiler | None:
     wanted = config.compile_blocks
     if wanted == "off" or (wanted == "auto" and not (can_compile(device) and config.steps >= _WORTH)):
         return None
-    return Compiler(lambda text: run.reporter.emit("warning", message=text), sizes=_sizes(run.job.dataset()))
+
+    def warn(text: str) -> None:
+        run.reporter.emit("warning", message=text, said=as_said(text))
+
+    return Compiler(warn, sizes=_sizes(run.job.dataset()))
 
 
 def _sizes(photos: list[PhotoEntry]) -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from ....errors import IsengardError
-from ...config import TrainingConfig
+from ...config import PLANNED, TrainingConfig
 
 
 @contextmanager
@@ -32,8 +32,9 @@ def advice(config: TrainingConfig) -> str:
         return f"Leave out the resolution {max(config.resolutions)} (--set resolutions=512)."
     if config.base_weights == "full" and config.family != "mini":
         return "Keep the base model in fewer bits (--set base_weights=auto)."
-    if 0 <= config.swap_blocks < 40 and config.family != "mini":
-        return f"Let more blocks wait in the main memory (--set swap_blocks={config.swap_blocks + 10})."
+    if config.swap_blocks < 40 and config.family != "mini":
+        more = config.swap_blocks + 10 if config.swap_blocks != PLANNED else 40
+        return f"Let more blocks wait in the main memory (--set swap_blocks={more})."
     if config.rank > 8:
         return f"Lower rank from {config.rank} to {config.rank // 2} (a new job: checkpoints don't fit another rank)."
     return "Close other programs that use this device's memory."

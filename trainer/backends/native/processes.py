@@ -15,6 +15,7 @@ from ..interface import Run
 
 ENDS = {"pause": "paused", "cancel": "cancelled", "interrupt": "interrupted"}
 """States that wishes to stop lead to."""
+_TITLES = {"cuda": "CUDA GPU", "mps": "GPU of Apple's"}
 _PATIENCE = timedelta(hours=12)  # the first process may encode or sample for long while the others wait
 
 
@@ -23,20 +24,33 @@ def make_accelerator(config: TrainingConfig) -> Accelerator:
     on_cpu = kind == "cpu" or (
         kind == "auto" and not torch.cuda.is_available() and not torch.backends.mps.is_available()
     )
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise IsengardError(
-            "CONFIG_INVALID", "device is cuda, but torch finds no CUDA GPU here.", hint="Set device to auto."
-        )
-    if number and settings.world_size() == 1:
+    found = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(kind)
+    if found and not found():
+        text = f"device is {kind}, but torch finds no {_TITLES[kind]} here."
+        raise IsengardError("CONFIG_INVALID", text, hint="Set device to auto.")
+    if kind == "cuda" and number and settings.world_size() == 1:
+        if not number.isdecimal() or int(number) >= torch.cuda.device_count():
+            text = f"device is {config.device}, but torch finds {torch.cuda.device_count()} CUDA GPUs, counted from 0."
+            raise IsengardError("CONFIG_INVALID", text, hint="Set device to auto.")
         torch.cuda.set_device(int(number))
     precision = config.precision
     if precision == "auto":
         precision = "bf16" if torch.cuda.is_available() and not on_cpu else "fp32"
-    return Accelerator(
+    accelerator = Accelerator(
         cpu=on_cpu,
         mixed_precision="bf16" if precision == "bf16" else "no",
         kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
     )
+    accelerator.state.device = numbered(accelerator.device)
+    return accelerator
+
+
+def numbered(device: torch.device) -> torch.device:
+    """A GPU by its number: for a process that trains alone, accelerate says no more than `cuda`, which threads other
+    than this one would take for the first GPU, or refuse."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
 
 
 class Wanted(NamedTuple):

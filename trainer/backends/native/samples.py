@@ -55,7 +55,7 @@ class Sampler:
         """Makes a step's pictures; a wish to stop leaves the rest undone, to be made after a resume."""
         self._job.samples.mkdir(exist_ok=True)
         texts = TensorStore(dtype)
-        decoder = self._family.load_decoder(self._cache.decoder, self._decoding_device())
+        decoder = self._decoder(self._decoding_device())
         transformer.eval()
         try:
             with adapter.best_in_place():
@@ -65,7 +65,7 @@ class Sampler:
                     done = {"done": index, "total": len(self._config.prompts), "step": step}
                     self._reporter.emit("progress", phase="sample", **done)
                     words = texts.read(self._cache.text_file(prompt))
-                    self._one(transformer, decoder, words, step, index, prompt, wishes)
+                    decoder = self._one(transformer, decoder, words, step, index, prompt, wishes)
         finally:
             transformer.train()
 
@@ -78,10 +78,17 @@ class Sampler:
         needed = decoding(self._config.sample_width, self._config.sample_height)
         return self._device if free + unused > needed else torch.device("cpu")
 
+    def _decoder(self, device: torch.device) -> Decoder:
+        return self._family.load_decoder(self._cache.decoder, device)
+
     def thumbnail(self) -> Image.Image | None:
-        """The first picture of the last samples, for the LoRA file; None if there is none yet."""
-        made = sorted(self._job.samples.glob("step_*_0.png"))
-        return Image.open(made[-1]) if made else None
+        """The first picture of the last samples, for the LoRA file; None if there is none yet, or none that can be
+        read: a LoRA is saved without it, too. What was made before the first step shows no LoRA."""
+        made = sorted(file for file in self._job.samples.glob("step_*_0.png") if file != self.file(0, 0))
+        try:
+            return Image.open(made[-1]).convert("RGB") if made else None
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            return None
 
     def _one(
         self,
@@ -92,7 +99,8 @@ class Sampler:
         index: int,
         prompt: str,
         wishes: Wishes,
-    ) -> None:
+    ) -> Decoder:
+        """Makes one picture, unless it is to stop. Returns the decoder for the next one."""
         config = self._config
         seed = config.sample_seed + index
         latents = self._family.sample(
@@ -106,12 +114,23 @@ class Sampler:
             stopped=lambda: wishes.stop,
         )
         if latents is None:
-            return
+            return decoder
         note = PngImagePlugin.PngInfo()
         settings = {"step": step, "prompt": prompt, "seed": seed, "steps": config.sample_steps}
         note.add_itxt("isengard", json.dumps({**settings, "guidance": config.sample_guidance}, ensure_ascii=False))
         path = self.file(step, index)
+        try:
+            picture = decoder.decode(latents)
+        except torch.OutOfMemoryError:
+            if self._device.type != "cuda":
+                raise
+            picture = None
+        if picture is None:  # free memory in many pieces: a slow picture must not end a training
+            decoder = self._decoder(torch.device("cpu"))
+            torch.cuda.empty_cache()
+            picture = decoder.decode(latents)
         with written_aside(path) as aside:
-            decoder.decode(latents).save(aside, format="PNG", pnginfo=note)
+            picture.save(aside, format="PNG", pnginfo=note)
         shown = path.relative_to(self._job.path).as_posix()
         self._reporter.emit("sample", step=step, index=index, file=shown, prompt=prompt, seed=seed)
+        return decoder

@@ -97,6 +97,8 @@ class _Place:
     copied: Any = None
     free: Any = None
     """What stands for the end of the last computation with it."""
+    in_use: bool = False
+    """Whether something may have been computed with it since `free` was noted."""
 
 
 @dataclass
@@ -115,12 +117,21 @@ class Swap:
     """
 
     def __init__(
-        self, blocks: list[nn.Module], device: torch.device, first_backward: int, traffic: Traffic | None = None
+        self,
+        blocks: list[nn.Module],
+        device: torch.device,
+        first_backward: int,
+        traffic: Traffic | None = None,
+        *,
+        pinned: bool = True,
     ) -> None:
+        """`pinned`: whether the waiting weights' pages may be fixed in the main memory, which must have the room."""
         self._first_backward = first_backward
         """The first of the blocks that a backward pass needs."""
         self._traffic: Traffic = traffic or (CudaStreams(device) if device.type == "cuda" else NoStreams())
-        self._stored = [_store(block, device) for block in blocks]
+        self._stored = [_store(block) for block in blocks]
+        for stored in self._stored if pinned and device.type == "cuda" else ():
+            _pin(stored.room, device)
         largest = max(stored.room.numel() for stored in self._stored)
         count = min(_PLACES, len(blocks))
         self._places = [
@@ -141,6 +152,7 @@ class Swap:
             place = min(self._places, key=lambda place: place.holds == self._last)
             self._load(block, place)
         self._traffic.wait(place.copied)
+        place.in_use = True
         self._last = block
 
     def left_forward(self, block: int, *, backward_follows: bool) -> None:
@@ -166,7 +178,7 @@ class Swap:
     def _free(self, block: int) -> None:
         place = self._place_of(block)
         if place is not None:
-            place.free = self._traffic.computed()
+            place.free, place.in_use = self._traffic.computed(), False
 
     def _expect(self, upcoming: Iterable[int]) -> None:
         """Sends for the blocks that come next, as many as there is room for."""
@@ -185,6 +197,8 @@ class Swap:
             before = self._stored[place.holds]
             for piece in before.pieces:
                 piece.tensor.data = piece.inside(before.room)
+        if place.in_use:  # nobody says when the first trained block's backward is over: all that was asked for so far
+            place.free, place.in_use = self._traffic.computed(), False
         stored = self._stored[block]
         place.copied = self._traffic.copy(place.room[: stored.room.numel()], stored.room, after=place.free)
         place.holds = block
@@ -195,7 +209,7 @@ class Swap:
         return next((place for place in self._places if place.holds == block), None)
 
 
-def _store(block: nn.Module, device: torch.device) -> _Stored:
+def _store(block: nn.Module) -> _Stored:
     """Moves a block's frozen tensors into one piece of the main memory; they are then views of it."""
     frozen = [tensor for tensor in (*block.parameters(), *block.buffers()) if not tensor.requires_grad]
     starts, total = [], 0
@@ -209,8 +223,6 @@ def _store(block: nn.Module, device: torch.device) -> _Stored:
         kept.copy_(tensor.detach())
         tensor.data = kept
         stored.pieces.append(piece)
-    if device.type == "cuda":
-        _pin(stored.room, device)
     return stored
 
 

@@ -5,6 +5,7 @@ import { makeRequest, part, type Request } from './api/request'
 import type { Job, JobList } from './api/types'
 import { isWorking } from './app/steps'
 import type { Host } from './host'
+import { explain } from './i18n/server'
 import { makeWords } from './i18n/words'
 
 /** Ends that nobody has asked for: pausing and stopping tell enough by themselves. */
@@ -38,7 +39,7 @@ export function watchTrainings(host: Host): () => void {
   }
 
   async function tell(job: Job): Promise<void> {
-    const detail = job.state === 'failed' ? (job.error?.message ?? '') : words.named(`ended.${job.state}`, '', { n: job.step })
+    const detail = job.state === 'failed' ? (job.error ? explain(job.error, words).what : '') : words.named(`ended.${job.state}`, '', { n: job.step })
     host.notify?.(job.state === 'done' ? 'success' : 'warn', words.t('notify.ended', { name: job.name }), detail)
     if (!(await anyRuns())) stop()
   }

@@ -46,6 +46,7 @@ async function render(element: HTMLElement): Promise<void> {
   stopWatching?.()
   stopWatching = null
   mounted?.unmount()
+  element.style.height = '100%' // else the sidebar scrolls us as a whole, with the header, what runs and messages out of sight
   mounted = element.isConnected ? mountPanel(element, host()) : null
 }
 

@@ -1,5 +1,7 @@
 /** The panel as one module: both doors call `mountPanel`. */
 
+import './styles/index.css' // first: the screens' own rules are laid over it
+
 import { createApp, watch } from 'vue'
 
 import { ApiError } from './api/request'
@@ -9,7 +11,6 @@ import { makeContext, PANEL, type Panel } from './app/context'
 import { watchEnds } from './endings'
 import type { Host } from './host'
 import { languageFor, STORED } from './i18n/words'
-import './styles/panel.css'
 
 export { watchTrainings } from './endings'
 
@@ -41,8 +42,9 @@ function sayEnd({ router, toasts, words }: Panel, job: Job): void {
   const summary = words.t('notify.ended', { name: job.name })
   if (job.state === 'done') toasts.done(`${summary} ${words.t('ended.done', { n: job.step })}`)
   else {
-    const why = job.error?.message ?? words.named(`ended.${job.state}`, '', { n: job.step })
-    toasts.fail(new ApiError(job.error?.code ?? 'TRAINING_INTERRUPTED', `${summary} ${why}`, { hint: job.error?.hint ?? '' }))
+    const ended = { code: 'TRAINING_INTERRUPTED', message: words.named(`ended.${job.state}`, '', { n: job.step }), hint: '', said: null }
+    const { code, message, ...more } = job.error ?? ended
+    toasts.fail(new ApiError(code, message, more), summary)
   }
 }
 

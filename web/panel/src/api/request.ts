@@ -1,5 +1,7 @@
 /** The one way to ask the server: JSON in and out, and every failure an ApiError with a code and what to do next. */
 
+import type { Problem } from '../i18n/server'
+
 /** A failure with the server's own words, or with ours where the server said nothing. */
 export class ApiError extends Error {
   readonly code: string
@@ -7,11 +9,12 @@ export class ApiError extends Error {
   readonly correlationId: string
   readonly status: number
   readonly details: Record<string, unknown>
+  readonly said: Problem['said']
 
   constructor(
     code: string,
     message: string,
-    more: { hint?: string; correlationId?: string; status?: number; details?: Record<string, unknown> | null } = {},
+    more: { hint?: string; correlationId?: string; status?: number; details?: Record<string, unknown> | null; said?: Problem['said'] } = {},
   ) {
     super(message)
     this.name = 'ApiError'
@@ -20,6 +23,7 @@ export class ApiError extends Error {
     this.correlationId = more.correlationId ?? ''
     this.status = more.status ?? 0
     this.details = more.details ?? {}
+    this.said = more.said ?? null
   }
 }
 
@@ -59,6 +63,7 @@ export function errorFrom(status: number, text: string): ApiError {
         correlationId: String(error.correlation_id ?? ''),
         status,
         details: (error.details as Record<string, unknown> | null) ?? null,
+        said: (error.said as Problem['said']) ?? null,
       })
     }
   } catch {

@@ -18,6 +18,8 @@ export interface components {
             ready: boolean;
             /** Reason */
             reason: string;
+            /** @description The reason, with its code. */
+            said: components["schemas"]["SaidOut"];
             /** Get */
             get: components["schemas"]["GetOut"][];
             /**
@@ -51,6 +53,9 @@ export interface components {
             message: string;
             /** Hint */
             hint: string;
+            said: components["schemas"]["ErrorSaid"] | null;
+            /** @description The note, with its code. */
+            said_note: components["schemas"]["SaidOut"];
         };
         /**
          * AgainBody
@@ -238,28 +243,44 @@ export interface components {
          * @description A folder whose character.json can't be used.
          */
         BrokenCharacter: {
-            /** Id */
-            id: string;
-            /** Code */
+            /**
+             * Code
+             * @description Stands in ERROR_LIST.md.
+             */
             code: string;
             /** Message */
             message: string;
-            /** Hint */
+            /**
+             * Hint
+             * @description What to do next.
+             */
             hint: string;
+            /** @default null */
+            said: components["schemas"]["ErrorSaid"] | null;
+            /** Id */
+            id: string;
         };
         /**
          * BrokenJob
          * @description A job folder that can't be read.
          */
         BrokenJob: {
-            /** Id */
-            id: string;
-            /** Code */
+            /**
+             * Code
+             * @description Stands in ERROR_LIST.md.
+             */
             code: string;
             /** Message */
             message: string;
-            /** Hint */
+            /**
+             * Hint
+             * @description What to do next.
+             */
             hint: string;
+            /** @default null */
+            said: components["schemas"]["ErrorSaid"] | null;
+            /** Id */
+            id: string;
         };
         /**
          * BundleQuery
@@ -314,6 +335,10 @@ export interface components {
              * @description Where to get it and where to put it.
              */
             hint: string;
+            /** @description The reason, with its code. */
+            said: components["schemas"]["SaidOut"];
+            /** @description The hint, with its code. */
+            said_hint: components["schemas"]["SaidOut"];
             /**
              * Needs Model
              * @description It looks at the pictures with a model; else it says what was measured.
@@ -336,6 +361,8 @@ export interface components {
             state: "waiting" | "running" | "done" | "cancelled" | "failed" | "interrupted";
             /** Reason */
             reason: string;
+            /** @description The reason, with its code. */
+            said: components["schemas"]["SaidOut"];
             /** Preview */
             preview: boolean;
             /** Done */
@@ -586,6 +613,8 @@ export interface components {
             ready: boolean;
             /** Reason */
             reason: string;
+            /** @description The reason, with its code. */
+            said: components["schemas"]["SaidOut"];
         };
         /**
          * ControlNetIn
@@ -697,6 +726,8 @@ export interface components {
              * @description What to do next.
              */
             hint: string;
+            /** @default null */
+            said: components["schemas"]["ErrorSaid"] | null;
             /**
              * Correlation Id
              * @description Finds the log lines of this request.
@@ -709,6 +740,16 @@ export interface components {
             details: {
                 [key: string]: unknown;
             } | null;
+        };
+        /**
+         * ErrorSaid
+         * @description Of an error, what says more than its code does.
+         */
+        ErrorSaid: {
+            /** @default null */
+            message: components["schemas"]["SaidOut"] | null;
+            /** @default null */
+            hint: components["schemas"]["SaidOut"] | null;
         };
         /**
          * EventsQuery
@@ -755,28 +796,44 @@ export interface components {
          * @description A photo that could not be described.
          */
         FailedPhoto: {
+            /**
+             * Code
+             * @description Stands in ERROR_LIST.md.
+             */
+            code: string;
+            /** Message */
+            message: string;
+            /**
+             * Hint
+             * @description What to do next.
+             */
+            hint: string;
+            /** @default null */
+            said: components["schemas"]["ErrorSaid"] | null;
             /** Character */
             character: string;
             /** File */
             file: string;
-            /** Code */
-            code: string;
-            /** Message */
-            message: string;
-            /** Hint */
-            hint: string;
         };
         /**
          * Failure
          * @description What made a job fail.
          */
         Failure: {
-            /** Code */
+            /**
+             * Code
+             * @description Stands in ERROR_LIST.md.
+             */
             code: string;
             /** Message */
             message: string;
-            /** Hint */
+            /**
+             * Hint
+             * @description What to do next.
+             */
             hint: string;
+            /** @default null */
+            said: components["schemas"]["ErrorSaid"] | null;
             /**
              * Details
              * @default null
@@ -846,6 +903,8 @@ export interface components {
              * @description Why it waits, if it is not only the order.
              */
             reason: string;
+            /** @description The reason, with its code. */
+            said: components["schemas"]["SaidOut"];
             /** Created */
             created: string;
             /**
@@ -897,6 +956,8 @@ export interface components {
             ready: boolean;
             /** Reason */
             reason: string;
+            /** @description The reason, with its code. */
+            said: components["schemas"]["SaidOut"];
             /** Toggles */
             toggles: components["schemas"]["AbilityOut"][];
             /**
@@ -1030,7 +1091,7 @@ export interface components {
             /** Loras */
             loras: number;
             /** Warnings */
-            warnings: string[];
+            warnings: components["schemas"]["SaidOut"][];
         };
         /**
          * JobChanges
@@ -1098,6 +1159,8 @@ export interface components {
             steps: number;
             /** Reason */
             reason: string;
+            /** @description The reason, with its code. */
+            said: components["schemas"]["SaidOut"] | null;
             error: components["schemas"]["Failure"] | null;
             /** Photos */
             photos: number;
@@ -1125,7 +1188,7 @@ export interface components {
              */
             lora: string;
             /** Warnings */
-            warnings: string[];
+            warnings: components["schemas"]["SaidOut"][];
             /** Settings */
             settings: {
                 [key: string]: unknown;
@@ -1235,6 +1298,8 @@ export interface components {
              * @description Why nothing can be measured here, and what to do; empty where it can.
              */
             missing: string;
+            /** @description The same, with its code. */
+            said: components["schemas"]["SaidOut"];
             /**
              * Measuring
              * @description Samples are being looked at; the event `likeness` tells when it is done.
@@ -1830,22 +1895,50 @@ export interface components {
             order: string[];
         };
         /**
+         * PackList
+         * @description All packs that our graphs can use.
+         */
+        PackList: {
+            /**
+             * Comfyui
+             * @description Address of the ComfyUI that was asked; empty: the one around us, or none.
+             */
+            comfyui: string;
+            /**
+             * Reason
+             * @description Why nobody knows which are there; empty if it is known.
+             */
+            reason: string;
+            /** @description The reason, with its code. */
+            said: components["schemas"]["SaidOut"];
+            /** Packs */
+            packs: components["schemas"]["PackOut"][];
+        };
+        /**
          * PackOut
          * @description Another ComfyUI pack, which some feature needs.
          */
         PackOut: {
+            /** Id */
+            id: string;
             /** Name */
             name: string;
             /**
              * Present
-             * @description null: there is no ComfyUI to look into.
+             * @description null: nobody knows; the list says why.
              */
             present: boolean | null;
             /** Enables */
             enables: string;
-            /** Get */
+            /**
+             * Get
+             * @description Its address.
+             */
             get: string;
-            /** Needs */
+            /**
+             * Needs
+             * @description Name of another pack that it is of no use without; empty: none.
+             */
             needs: string;
         };
         /**
@@ -1897,6 +1990,8 @@ export interface components {
             usable: boolean;
             /** Problem */
             problem: string;
+            /** @description The problem, with its code. */
+            error: components["schemas"]["Problem"] | null;
             /**
              * Get
              * @description Where it is to be had.
@@ -1936,7 +2031,7 @@ export interface components {
             rotation: (0 | 90 | 180 | 270) | null;
             /**
              * Crop
-             * @description Left, top, width, height as shares of the turned picture; null: the whole; `face`.
+             * @description Left, top, width, height as shares of the turned picture; null: the whole; `face`. Left out, the part stays that is shown, also when it is turned.
              * @default null
              */
             crop: number[] | "face" | null;
@@ -2024,6 +2119,8 @@ export interface components {
             kept: string[];
             /** Note */
             note: string;
+            /** @description The note, with its code. */
+            said_note: components["schemas"]["SaidOut"];
             /** Version */
             version: string;
             /** Url */
@@ -2124,7 +2221,7 @@ export interface components {
             /** Disk Free */
             disk_free: number;
             /** Warnings */
-            warnings: string[];
+            warnings: components["schemas"]["SaidOut"][];
             /**
              * Obstacles
              * @description Must be mended before the training can start.
@@ -2191,6 +2288,26 @@ export interface components {
             family: ("mini" | "flux1-dev") | null;
         };
         /**
+         * Problem
+         * @description An error inside an answer.
+         */
+        Problem: {
+            /**
+             * Code
+             * @description Stands in ERROR_LIST.md.
+             */
+            code: string;
+            /** Message */
+            message: string;
+            /**
+             * Hint
+             * @description What to do next.
+             */
+            hint: string;
+            /** @default null */
+            said: components["schemas"]["ErrorSaid"] | null;
+        };
+        /**
          * ProgressOut
          * @description Where a generation stands.
          */
@@ -2225,15 +2342,20 @@ export interface components {
          * @description Something that stands in the way, or speaks against it.
          */
         Repair: {
-            /** Code */
+            /**
+             * Code
+             * @description Stands in ERROR_LIST.md.
+             */
             code: string;
             /** Message */
             message: string;
             /**
              * Hint
-             * @description What mends it.
+             * @description What to do next.
              */
             hint: string;
+            /** @default null */
+            said: components["schemas"]["ErrorSaid"] | null;
         };
         /**
          * ReportOut
@@ -2268,7 +2390,7 @@ export interface components {
              * @description By photo: what could not be judged, and why.
              */
             not_measured: {
-                [key: string]: string[];
+                [key: string]: components["schemas"]["SaidOut"][];
             };
             /**
              * Waiting
@@ -2293,6 +2415,26 @@ export interface components {
             free: number;
             /** Total */
             total: number;
+        };
+        /**
+         * SaidOut
+         * @description A sentence for people, and the same as a code with values, for a page in another language than English.
+         */
+        SaidOut: {
+            /**
+             * Code
+             * @description Empty: it can only be shown as it is.
+             */
+            code: string;
+            /** Message */
+            message: string;
+            /**
+             * Values
+             * @description What stands in it; sentences among them look like this one.
+             */
+            values: {
+                [key: string]: unknown;
+            };
         };
         /**
          * SettingOut
@@ -2387,8 +2529,6 @@ export interface components {
             };
             /** Base Models */
             base_models: components["schemas"]["BaseModelOut"][];
-            /** Packs */
-            packs: components["schemas"]["PackOut"][];
             /**
              * Measurers
              * @description What the report measures faces with.
@@ -2506,6 +2646,8 @@ export interface components {
             level: "reject" | "warn";
             /** Message */
             message: string;
+            /** @description The message, with its own code. */
+            said: components["schemas"]["SaidOut"];
         };
         /**
          * TriggerQuery

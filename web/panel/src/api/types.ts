@@ -1,5 +1,6 @@
 /** Names for the bodies and answers that the panel uses; they are made from the server's OpenAPI document. */
 
+import type { Said } from '../i18n/server'
 import type { components } from './schema'
 
 type Schemas = components['schemas']
@@ -43,6 +44,7 @@ export type Graph = Schemas['GraphOut']
 export type Picture = Schemas['PictureOut']
 export type PicturePage = Schemas['PicturePage']
 export type SystemInfo = Schemas['SystemOut']
+export type PackList = Schemas['PackList']
 export type TrashEntry = Schemas['EntryOut']
 
 /** A finding on a photo, as library/report/finding.py writes it. */
@@ -87,8 +89,8 @@ export interface SetReport {
   flawed: number
   headline: string
   variety: Record<string, Variety>
-  advice: string[]
-  not_measured: string[]
+  advice: Said[]
+  not_measured: Said[]
   found: Record<string, number>
 }
 
@@ -97,6 +99,6 @@ export interface Report {
   photos: SetReport
   captions: { photos: number; written: number; findings: CaptionFinding[] }
   findings: Record<string, Finding[]>
-  not_measured: Record<string, string[]>
+  not_measured: Record<string, Said[]>
   waiting: string[]
 }

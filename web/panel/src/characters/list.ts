@@ -7,6 +7,7 @@ import { part } from '../api/request'
 import { sendFiles } from '../api/sending'
 import type { Character, CharacterList, NewCharacter } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
+import { say, type Said } from '../i18n/server'
 
 export interface Characters extends Loading<CharacterList> {
   create(values: Partial<NewCharacter> & { name: string }): Promise<Character>
@@ -23,7 +24,7 @@ interface Imported {
   character: Character
   photos: number
   loras: number
-  warnings: string[]
+  warnings: Said[]
 }
 
 /** An upload of many photos tells of each; the list is asked for now and then. */
@@ -85,7 +86,7 @@ export function provideCharacters(): Characters {
       const came = await sendFiles<Imported>(`${host.base}/characters/import`, body, (share) => (coming.value = { name: archive.name, share }))
       await loading.reload()
       toasts.done(words.t('characters.came', { name: came.character.name, n: came.photos }), () => remove(came.character))
-      for (const warning of came.warnings) toasts.done(warning)
+      for (const warning of came.warnings) toasts.done(say(warning, words))
       router.go({ at: 'character', character: came.character.id, step: null })
     } finally {
       coming.value = null

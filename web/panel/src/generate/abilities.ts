@@ -11,7 +11,7 @@ export function generatorOf(generators: readonly Generator[], chosen = ''): Gene
 }
 
 export function abilityOf(generator: Generator | null, name: Toggle): Ability {
-  return generator?.toggles.find((toggle) => toggle.name === name) ?? { name, ready: false, reason: '', get: [], choices: [] }
+  return generator?.toggles.find((toggle) => toggle.name === name) ?? { name, ready: false, reason: '', said: { code: '', message: '', values: {} }, get: [], choices: [] }
 }
 
 /** Whether one way of a toggle can be taken; what is not told apart can. */

@@ -2,19 +2,21 @@
 
 import type { Generation } from '../api/types'
 import type { Preferences } from '../host'
+import { problemOf, saidOf, type Problem, type Said } from '../i18n/server'
 
 export interface Making {
   id: string
   count: number
   state: Generation['state']
   phase: 'queued' | 'loading' | 'making' | 'over'
-  reason: string
+  /** Why it waits, if it is not only the order. */
+  reason: Said
   step: number
   steps: number
   /** A JPEG as data address; empty until the first came. */
   preview: string
   done: string[]
-  error: { code: string; message: string; hint: string } | null
+  error: Problem | null
 }
 
 export function made(generation: Generation): Making {
@@ -25,7 +27,7 @@ export function made(generation: Generation): Making {
     count: generation.count,
     state: generation.state,
     phase: over ? 'over' : generation.state === 'queued' ? 'queued' : progress ? 'making' : 'loading',
-    reason: generation.reason,
+    reason: generation.said,
     step: progress?.step ?? 0,
     steps: progress?.steps ?? 0,
     preview: '',
@@ -41,7 +43,7 @@ const isJpeg = (text: unknown): text is string => typeof text === 'string' && /^
 export function advanced(before: Making, kind: string, data: Record<string, unknown>): Making {
   switch (kind) {
     case 'queued':
-      return { ...before, phase: 'queued', state: 'queued', reason: String(data.reason ?? '') }
+      return { ...before, phase: 'queued', state: 'queued', reason: saidOf(data) }
     case 'loading':
       return { ...before, phase: 'loading', state: 'running' }
     case 'progress':
@@ -60,7 +62,7 @@ export function advanced(before: Making, kind: string, data: Record<string, unkn
         ...before,
         phase: 'over',
         state: 'failed',
-        error: { code: String(data.code ?? ''), message: String(data.message ?? ''), hint: String(data.hint ?? '') },
+        error: problemOf(data),
       }
     default:
       return before

@@ -4,8 +4,9 @@ import { part, type Request } from '../api/request'
 import type { Graph, Picture } from '../api/types'
 import type { Host } from '../host'
 
-/** The embedded model is no model that ComfyUI's own nodes load, so its pictures have no graph there. */
-export const hasWorkflow = (picture: Pick<Picture, 'settings'>): boolean => !!picture.settings.family && picture.settings.family !== 'mini'
+/** The embedded model's node takes one character; FLUX's graphs take any number. */
+export const hasWorkflow = ({ settings }: Pick<Picture, 'settings'>): boolean =>
+  !!settings.family && (settings.family !== 'mini' || !Array.isArray(settings.loras) || settings.loras.length < 2)
 
 /** What became of it: it stands on the canvas, or it was saved. */
 export async function openWorkflow(picture: Picture, request: Request, host: Host): Promise<'opened' | 'saved'> {

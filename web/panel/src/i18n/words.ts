@@ -3,6 +3,7 @@
 import { computed, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 
 import english from './en.json'
+import { NO_TEXTS, type ServerTexts } from './server'
 
 export type Key = keyof typeof english
 /** A text, or its plural forms by the language's own rules; `{n}` and other names are filled in. */
@@ -14,10 +15,11 @@ export type Language = keyof typeof LANGUAGES
 /** Where the choice is kept; `auto` and nothing mean the language around. */
 export const STORED = 'isengard.language'
 
-const LOADERS: Record<Exclude<Language, 'en'>, () => Promise<{ default: unknown }>> = {
-  de: () => import('./de.json'),
-  zh: () => import('./zh.json'),
-  ar: () => import('./ar.json'),
+/** A language's two files: the panel's own texts, and those for what the server says. */
+const LOADERS: Record<Exclude<Language, 'en'>, () => Promise<{ default: unknown }[]>> = {
+  de: () => Promise.all([import('./de.json'), import('./server.de.json')]),
+  zh: () => Promise.all([import('./zh.json'), import('./server.zh.json')]),
+  ar: () => Promise.all([import('./ar.json'), import('./server.ar.json')]),
 }
 
 export interface Words {
@@ -33,6 +35,8 @@ export interface Words {
   /** Shows another language. */
   show(language: Language): Promise<void>
   readonly messages: ShallowRef<Messages>
+  /** For what the server says; empty in English, which is the server's own. See server.ts. */
+  readonly server: ShallowRef<ServerTexts>
 }
 
 /** The best language for a list of wishes such as `['de-AT', 'en']`. */
@@ -64,9 +68,12 @@ export function fill(message: Message, values: Record<string, string | number>, 
 export function makeWords(around = ''): Words {
   const language = ref<Language>('en')
   const messages = shallowRef<Messages>(english)
+  const server = shallowRef<ServerTexts>(NO_TEXTS)
 
   async function show(wanted: Language): Promise<void> {
-    messages.value = wanted === 'en' ? english : ((await LOADERS[wanted]()).default as Messages)
+    const [own, others] = wanted === 'en' ? [] : await LOADERS[wanted]()
+    messages.value = own ? (own.default as Messages) : english
+    server.value = others ? (others.default as ServerTexts) : NO_TEXTS
     language.value = wanted
   }
 
@@ -80,6 +87,7 @@ export function makeWords(around = ''): Words {
   return {
     language,
     messages,
+    server,
     direction: computed(() => (language.value === 'ar' ? 'rtl' : 'ltr')),
     t,
     has,

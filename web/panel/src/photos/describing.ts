@@ -5,12 +5,14 @@ import { inject, onScopeDispose, provide, shallowRef, type InjectionKey, type Sh
 import { ApiError, part } from '../api/request'
 import type { Captioning, PhotoKey } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
+import { explain, saidOf, type Said } from '../i18n/server'
 
 /** A run that is not over, as the live stream tells it. */
 export interface Run {
   id: string
   state: string
-  reason: string
+  /** Why it waits. */
+  reason: Said
   done: number
   total: number
 }
@@ -29,7 +31,7 @@ const DESCRIBING: InjectionKey<Describing> = Symbol('describing')
 export function runOf(data: Record<string, unknown>): Run {
   const text = (name: string): string => (typeof data[name] === 'string' ? data[name] : '')
   const count = (name: string): number => (typeof data[name] === 'number' ? data[name] : 0)
-  return { id: text('run') || text('id'), state: text('state'), reason: text('reason'), done: count('done'), total: count('total') }
+  return { id: text('run') || text('id'), state: text('state'), reason: saidOf(data), done: count('done'), total: count('total') }
 }
 
 export function provideDescribing(): Describing {
@@ -52,8 +54,8 @@ export function provideDescribing(): Describing {
   /** Each window that followed it says how it ended. */
   async function ended(id: string): Promise<void> {
     const found = await request<Captioning>('GET', `/captioning/${part(id)}`)
-    if (found.error) toasts.fail(new ApiError(found.error.code, found.error.message, { hint: found.error.hint }))
-    for (const { message } of found.failed.slice(0, 1)) toasts.done(words.t('describe.failed', { n: found.failed.length, why: message }))
+    if (found.error) toasts.fail(new ApiError(found.error.code, found.error.message, { hint: found.error.hint, said: found.error.said }))
+    for (const one of found.failed.slice(0, 1)) toasts.done(words.t('describe.failed', { n: found.failed.length, why: explain(one, words).what }))
     const undo = (): Promise<unknown> => request('POST', '/images/captions/undo', { body: { undo: found.undo } })
     const written = found.undo ? found.changes.length - found.conflicts.length : 0
     const silent = found.state === 'done' ? found.total - found.changes.length - found.failed.length : 0
@@ -62,9 +64,9 @@ export function provideDescribing(): Describing {
   }
 
   async function look(): Promise<void> {
-    const { runs } = await request<{ runs: { id: string; state: string; reason: string; done: number; total: number }[] }>('GET', '/captioning')
+    const { runs } = await request<{ runs: { id: string; state: string; said: Said; done: number; total: number }[] }>('GET', '/captioning')
     const working = runs.find(({ state }) => !OVER.includes(state))
-    if (!closed && working) follow(working)
+    if (!closed && working) follow(runOf(working))
     else if (run.value && !working) follow({ ...run.value, state: 'done' })
   }
 

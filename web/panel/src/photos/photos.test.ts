@@ -15,7 +15,7 @@ describe('uploads', () => {
     expect(sent(upload, 1).state).toBe('judging')
     expect(answered(upload, { file: 'a.jpg', code: '', twin: '' } as Added)).toMatchObject({ state: 'taken', file: 'a.jpg', character: 'ada' })
     expect(answered(upload, { file: '', code: '', twin: 'b.jpg' } as Added)).toMatchObject({ state: 'known', twin: 'b.jpg' })
-    expect(answered(upload, { code: 'PHOTO_UNREADABLE', message: 'm', hint: 'h' } as Added)).toMatchObject({ state: 'refused', code: 'PHOTO_UNREADABLE' })
+    expect(answered(upload, { code: 'PHOTO_UNREADABLE', message: 'm', hint: 'h' } as Added)).toMatchObject({ state: 'refused', problem: { code: 'PHOTO_UNREADABLE' } })
   })
 
   it('go back into the line and are counted', () => {
@@ -27,7 +27,7 @@ describe('uploads', () => {
   it('that fail for one reason are told once', () => {
     const full = { code: 'DISK_FULL', message: 'm', hint: 'h' }
     const found = refusals([refused({ ...upload, id: 1 }, full), refused({ ...upload, id: 2 }, full), refused({ ...upload, id: 3 }, { ...full, code: 'X' }), upload])
-    expect(found.map(({ code, uploads }) => [code, uploads.map(({ id }) => id)])).toEqual([['DISK_FULL', [1, 2]], ['X', [3]]])
+    expect(found.map(({ problem, uploads }) => [problem.code, uploads.map(({ id }) => id)])).toEqual([['DISK_FULL', [1, 2]], ['X', [3]]])
   })
 })
 

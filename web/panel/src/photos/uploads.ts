@@ -1,6 +1,7 @@
 /** Photos on their way to the server: what state each is in, and what follows from what happens. Plain functions. */
 
 import type { Added } from '../api/types'
+import type { Problem, Said } from '../i18n/server'
 
 export type Upload = {
   id: number
@@ -12,9 +13,9 @@ export type Upload = {
   | { state: 'waiting' }
   | { state: 'sending'; share: number }
   | { state: 'judging' }
-  | { state: 'taken'; file: string; note: string }
+  | { state: 'taken'; file: string; note: Said }
   | { state: 'known'; twin: string }
-  | { state: 'refused'; code: string; message: string; hint: string }
+  | { state: 'refused'; problem: Problem }
 )
 
 type Base = Pick<Upload, 'id' | 'character' | 'name' | 'preview'>
@@ -34,11 +35,11 @@ export function answered(upload: Upload, added: Added | undefined): Upload {
   if (!added) return refused(upload, { code: 'UPLOAD', message: upload.name, hint: '' })
   if (added.code) return refused(upload, added)
   if (added.twin && !added.file) return { ...base(upload), state: 'known', twin: added.twin }
-  return { ...base(upload), state: 'taken', file: added.file, note: added.note }
+  return { ...base(upload), state: 'taken', file: added.file, note: added.said_note }
 }
 
-export function refused(upload: Upload, problem: { code: string; message: string; hint: string }): Upload {
-  return { ...base(upload), state: 'refused', code: problem.code, message: problem.message, hint: problem.hint }
+export function refused(upload: Upload, { code, message, hint, said }: Problem): Upload {
+  return { ...base(upload), state: 'refused', problem: { code, message, hint, said: said ?? null } }
 }
 
 export const isOpen = ({ state }: Upload): boolean => state === 'waiting' || state === 'sending' || state === 'judging'
@@ -56,9 +57,7 @@ export function tally(uploads: readonly Upload[]): Tally {
 }
 
 export interface Refusal {
-  code: string
-  message: string
-  hint: string
+  problem: Problem
   /** Those that it happened to. */
   uploads: Upload[]
 }
@@ -68,9 +67,9 @@ export function refusals(uploads: readonly Upload[]): Refusal[] {
   const found = new Map<string, Refusal>()
   for (const upload of uploads) {
     if (upload.state !== 'refused') continue
-    const { code, message, hint } = upload
-    const key = `${code} ${message}`
-    const known = found.get(key) ?? { code, message, hint, uploads: [] }
+    const { problem } = upload
+    const key = `${problem.code} ${problem.message}`
+    const known = found.get(key) ?? { problem, uploads: [] }
     known.uploads.push(upload)
     found.set(key, known)
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { Report } from '../api/types'
-import type { Words } from '../i18n/words'
+import { makeWords } from '../i18n/words'
 import { counts, groupsOf } from './repairs'
 import { captionSentenceOf, sentenceOf } from './sentences'
 
@@ -36,14 +36,23 @@ describe('the report', () => {
 })
 
 describe('a sentence', () => {
-  const words = (language: string): Words =>
-    ({ language: { value: language }, named: (key: string, otherwise: string, values: object) => (key.endsWith('too_small.what') || key.startsWith('caption.') ? `${key} ${JSON.stringify(values)}` : otherwise) }) as unknown as Words
-  const small = { code: 'too_small', message: 'The photo is small.', measured: 500.4, threshold: 768 }
+  const small = { code: 'too_small', level: 'warn', message: 'The photo is small.', measured: 500.4, threshold: 768 }
 
-  it("is the server's in English, and ours in other languages, with what was measured", () => {
-    expect(sentenceOf(small, words('en'))).toBe('The photo is small.')
-    expect(sentenceOf(small, words('de'))).toBe('finding.too_small.what {"measured":500,"threshold":768}')
-    expect(sentenceOf({ ...small, code: 'new_one' }, words('de'))).toBe('The photo is small.')
-    expect(captionSentenceOf({ code: 'duplicate', message: 'm', subject: 'red' }, words('ar'))).toContain('"subject":"red"')
+  it("is the server's in English, and ours in other languages, with what was measured", async () => {
+    const words = makeWords('en')
+    expect(sentenceOf(small, words)).toBe('The photo is small.')
+    await words.show('de')
+    expect(sentenceOf(small, words)).toMatch(/^Die kurze Seite hat 500 Pixel, das Training will 768/)
+    expect(sentenceOf({ ...small, code: 'new_one' }, words)).toBe('The photo is small.')
+    expect(captionSentenceOf({ code: 'trait_in_nearly_all', message: 'm', subject: 'red' }, words)).toContain('„red“')
+    expect(captionSentenceOf({ code: 'new_one', message: 'm', subject: 'red' }, words)).toBe('m')
+  })
+
+  it('may be another one where the finding is only a note', async () => {
+    const words = makeWords('en')
+    await words.show('de')
+    const none = { ...small, code: 'no_face' }
+    expect(sentenceOf({ ...none, level: 'note' }, words)).not.toBe(sentenceOf(none, words))
+    expect(sentenceOf({ ...none, level: 'info' }, words)).toMatch(/^Die grobe Suche/)
   })
 })

@@ -29,7 +29,7 @@ export function bytes(count: number, language: Language): string {
     unit += 1
   }
   const digits = value >= 10 || unit === 0 ? 0 : 1
-  return `${new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value)} ${units[unit]}`
+  return `${new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value)}\u00a0${units[unit]}`
 }
 
 /** A share as percent. */

@@ -3,13 +3,14 @@
 import { ref, type Ref } from 'vue'
 
 import { asApiError } from '../api/request'
+import type { Problem } from '../i18n/server'
 
 export interface Toast {
   id: number
   kind: 'done' | 'problem'
   text: string
-  hint?: string
-  code?: string
+  /** What failed; `text` then says what it was about, or nothing. */
+  problem?: Problem
   undo?: () => Promise<unknown> | void
 }
 
@@ -17,8 +18,8 @@ export interface Toasts {
   readonly shown: Ref<Toast[]>
   /** Something was done; with a way back it stays for ten seconds. */
   done(text: string, undo?: () => Promise<unknown> | void): void
-  /** Something failed; it stays until it is closed. */
-  fail(problem: unknown): void
+  /** Something failed; it stays until it is closed. `about` stands before what happened. */
+  fail(problem: unknown, about?: string): void
   close(id: number): void
   undo(toast: Toast): Promise<void>
   /** Takes back what was done last, if that can still be done. */
@@ -45,10 +46,10 @@ export function makeToasts(): Toasts {
     shown.value = shown.value.filter((toast) => toast.id !== id)
   }
 
-  function fail(problem: unknown): void {
-    const error = asApiError(problem)
-    if (shown.value.some((toast) => toast.code === error.code && toast.text === error.message)) return
-    add({ kind: 'problem', text: error.message, hint: error.hint, code: error.code }, 0)
+  function fail(thrown: unknown, about = ''): void {
+    const { code, message, hint, said } = asApiError(thrown)
+    if (shown.value.some(({ problem, text }) => problem?.code === code && problem.message === message && text === about)) return
+    add({ kind: 'problem', text: about, problem: { code, message, hint, said } }, 0)
   }
 
   async function undo(toast: Toast): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { Artifact, Job, JobState, Loss } from '../api/types'
 import { progressAfter, type Progress } from '../app/running'
+import { saidOf, type Said } from '../i18n/server'
 
 export interface Sample {
   step: number
@@ -26,7 +27,7 @@ export interface Followed {
   samples: Sample[]
   checkpoints: number[]
   gpu: Gpu | null
-  warnings: string[]
+  warnings: Said[]
   /** What was said last of each phase, for "what is happening". */
   said: string
   /** Number of the newest event that is known. */
@@ -105,7 +106,7 @@ function changed(before: Followed, data: Record<string, unknown>, address: (file
         },
       }
     case 'warning':
-      return { ...before, warnings: [...before.warnings, String(data.message)] }
+      return { ...before, warnings: [...before.warnings, saidOf(data)] }
     default:
       return before
   }

@@ -22,3 +22,11 @@ export function shareOf(job: Job, now: Followed | null): number {
   const steps = now?.progress.steps || job.steps
   return steps ? Math.min(1, (now?.progress.step || job.step) / steps) : 0
 }
+
+/** What the bar shows: the steps once they are counted, before that the photos that are read; undefined while nothing can be
+ * counted yet, as the bar moves by itself then. */
+export function barOf(job: Job, now: Followed): number | undefined {
+  const { phase, step, done, total } = now.progress
+  if (phase === 'encode' && !step) return total && done ? done / total : undefined
+  return shareOf(job, now) || undefined
+}

@@ -1,16 +1,18 @@
 /** What happened to a training, in the order it happened, as lines for people. Plain functions of its events. */
 
 import type { JobState } from '../api/types'
+import { problemOf, saidOf, type Problem, type Said } from '../i18n/server'
 import type { Key } from '../i18n/words'
 
 export interface Line {
   /** Number of the event. */
   seq: number
   time: string
-  /** What is said; `text` instead where the server found the words. */
+  /** What is said; `said` or `problem` instead where the server found the words. */
   key: Key | null
   values: Record<string, number>
-  text: string
+  said: Said | null
+  problem: Problem | null
   level: 'plain' | 'look' | 'bad'
 }
 
@@ -29,7 +31,7 @@ export function told(lines: readonly Line[], event: Record<string, unknown>): Li
   const last = lines.at(-1)
   if (last && seq <= last.seq) return [...lines]
   const step = Number(event.step ?? 0)
-  const line = { seq, time: String(event.time ?? ''), values: { n: step }, text: '', level: 'plain' as const }
+  const line = { seq, time: String(event.time ?? ''), values: { n: step }, said: null, problem: null, level: 'plain' as const }
   switch (event.type) {
     case 'state': {
       const found = ofState(event.state as JobState, step)
@@ -42,9 +44,9 @@ export function told(lines: readonly Line[], event: Record<string, unknown>): Li
     case 'checkpoint':
       return [...lines, { ...line, key: 'story.saved' }]
     case 'warning':
-      return [...lines, { ...line, key: null, text: String(event.message ?? ''), level: 'look' }]
+      return [...lines, { ...line, key: null, said: saidOf(event), level: 'look' }]
     case 'error':
-      return [...lines, { ...line, key: null, text: [event.message, event.hint].filter(Boolean).join(' '), level: 'bad' }]
+      return [...lines, { ...line, key: null, problem: problemOf(event), level: 'bad' }]
     default:
       return [...lines]
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Artifact, Job, Loss, Plan, PresetName, Setting } from '../api/types'
 import { shownRange } from './chart'
 import { begin, followed, sampledSteps } from './follow'
-import { happening, shareOf } from './happening'
+import { barOf, happening, shareOf } from './happening'
 import { recommendedPreset } from './outlook'
 import { heading } from './prompts'
 import { asText, fromText, inRange, withChange } from './settings'
@@ -38,7 +38,7 @@ describe('following a training', () => {
     now = followed(now, { type: 'checkpoint', step: 8 }, String)
     now = followed(now, { type: 'warning', message: 'careful' }, String)
     expect(now.samples.at(-1)).toEqual({ step: 8, index: 0, url: '/x/samples/s.png' })
-    expect([now.checkpoints, now.warnings]).toEqual([[4, 8], ['careful']])
+    expect([now.checkpoints, now.warnings.map(({ message }) => message)]).toEqual([[4, 8], ['careful']])
     expect(followed(now, { type: 'state', state: 'done' }, String).state).toBe('done')
   })
 
@@ -85,7 +85,7 @@ describe('the story of a training', () => {
       { type: 'sample', step: 4, index: 0 }, { type: 'sample', step: 4, index: 1 }, { type: 'checkpoint', step: 4 }, { type: 'loss', step: 5 },
       { type: 'state', state: 'paused', step: 5 }, { type: 'state', state: 'training', step: 5 }, { type: 'error', message: 'm', hint: 'h' },
     ])
-    expect(lines.map(({ key, text, level }) => [key ?? text, level])).toEqual([
+    expect(lines.map(({ key, problem, level }) => [key ?? `${problem!.message} ${problem!.hint}`, level])).toEqual([
       ['story.preparing', 'plain'], ['story.training', 'plain'], ['story.sample', 'plain'], ['story.saved', 'plain'],
       ['ended.paused', 'look'], ['story.goesOn', 'plain'], ['m h', 'bad'],
     ])
@@ -113,6 +113,12 @@ describe('what happens now', () => {
   it('has a share that never goes beyond the whole', () => {
     expect(shareOf({ step: 12, steps: 10 } as Job, null)).toBe(1)
     expect(shareOf({ step: 0, steps: 0 } as Job, null)).toBe(0)
+  })
+
+  it('has a bar that counts photos, then steps, and moves by itself while nothing can be counted', () => {
+    const bar = (phase: string, step: number, done: number): number | undefined =>
+      barOf({ step, steps: 10 } as Job, { progress: { phase, step, steps: 10, done, total: 5 } } as never)
+    expect([bar('encode', 0, 0), bar('encode', 0, 1), bar('sample', 0, 5), bar('train', 4, 0), bar('encode', 4, 1)]).toEqual([undefined, 0.2, undefined, 0.4, 0.4])
   })
 })
 
