@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import runpy
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,30 +36,15 @@ LONG = (
     "trainer/test_cli_bad_input.py", "release/test_first_hour.py", "trainer/test_flux1_job.py", "trainer/test_flux1.py",
 )  # fmt: skip
 """The files that take longest, begun first: one that is begun last keeps one worker busy while the other waits."""
-ONE_WORKER = {"running": "ComfyUI", "flux_models": "FLUX in ComfyUI"}
-"""Fixtures that are dear and made once in a session: the files that use one go to one worker, as a group."""
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """On several workers, tests stay with those that share with them what is started, and long files come first."""
-    if getattr(config.option, "loadgroup", False):
-        _put_in_order(items)  # before xdist looks for the groups
-    yield
-
-
-def _put_in_order(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long files first where several workers share the files."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
     places = {TESTS / name: place for place, name in enumerate(LONG)}
     assert [path.name for path in places if not path.is_file()] == [], "LONG names files that are not there"
-    groups = {
-        item.path: ONE_WORKER[name]
-        for item in items
-        for name in getattr(item, "fixturenames", ())
-        if name in ONE_WORKER
-    }
-    for item in items:
-        group = groups.get(item.path, item.path.relative_to(TESTS).as_posix())
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 

@@ -100,7 +100,7 @@ class Supervisor:
         process = self._process
         if process is None or await _gone(process, self.grace_seconds):
             return
-        _ask_group(process.pid)
+        _let_go(process)
         if not await _gone(process, min(self.grace_seconds, FIRM_SECONDS)):
             self._killed = True
             _kill_group(process.pid)
@@ -114,7 +114,9 @@ class Supervisor:
         command += ["--prepare"] if self.only_prepare else []
         own_group: dict[str, Any] = {"start_new_session": True}
         if os.name == "nt":
-            own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+            # No window either: where the host has none, closing it would kill the training.
+            flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW  # type: ignore[attr-defined,unused-ignore]
+            own_group = {"creationflags": flags}
         with self.output_file.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -153,9 +155,7 @@ class Supervisor:
             return
         try:
             if not watch.done():
-                if process.stdin is not None:
-                    process.stdin.close()  # a program without a console can't send a signal on Windows
-                _ask_group(process.pid)
+                _let_go(process)
                 await _gone(process, min(self.grace_seconds, FIRM_SECONDS))
         finally:  # a second cancelling must not leave an orphan
             _kill_group(process.pid)  # also what the process itself may have started and left behind
@@ -184,6 +184,13 @@ async def _gone(process: asyncio.subprocess.Process, seconds: float) -> bool:
         return True
     except asyncio.TimeoutError:
         return False
+
+
+def _let_go(process: asyncio.subprocess.Process) -> None:
+    """Closes the pipe that the trainer watches, and asks by signal: on Windows none reaches one without a window."""
+    if process.stdin is not None:
+        process.stdin.close()
+    _ask_group(process.pid)
 
 
 def _ask_group(pid: int) -> None:

@@ -20,6 +20,8 @@ FEWEST = 5
 """Captions below which nothing is said: what three have in common may be chance."""
 _LONGEST = 3
 """Words in a phrase."""
+_EVERY_PHOTO_HAS = frozenset({"background", "light", "lighting"})
+"""Words that are no trait by themselves: “cool light” may be one, that there is light is none."""
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _BORDER = re.compile(r"[.!?;:,，、،…()\[\]\"“”]+")
 
@@ -57,7 +59,7 @@ def common_traits(captions: Mapping[str, str], trigger: str, class_word: str) ->
             where[phrase].append(photo)
         for phrase in whole:
             as_tag[phrase] += 1
-    looks, says_nothing = words_of("looks"), words_of("body_parts") | words_of("stop_words")
+    looks, says_nothing = words_of("looks"), words_of("body_parts") | words_of("stop_words") | _EVERY_PHOTO_HAS
     traits = []
     for phrase, photos in where.items():
         words = set(re.split(r"[ -]", phrase))

@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 
 from isengard.tests.browser.panel import PACK, Panel
+from isengard.tests.sharing import made_once
 from isengard.tests.web.server import SMALL, Client, Server, running
 
 DIST = PACK / "web" / "dist"
+_ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+"""No sandbox, as tests run as root in containers and only pages of our own server are opened; and no graphics card
+that is imitated by the processor, which draws our pages cheaper without."""
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -29,16 +33,34 @@ def browser() -> Iterator[Any]:
     if found is None:
         pytest.skip("no Chromium was found: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
-        # No sandbox: tests run as root in containers. Only pages of our own server are opened.
-        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        started = playwright.chromium.launch(executable_path=found, args=_ARGUMENTS)
         yield started
         started.close()
 
 
+@pytest.fixture(scope="session")
+def trained_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library with the sample character, trained for some steps. To be copied, not used."""
+
+    def make(folder: Path) -> None:
+        for server in running(Server(folder / "library")):
+            client = server.start()
+            client.post("/characters/sample")
+            client.until("/characters/ada", lambda found: found["photos"] >= 13)
+            wish = {"character": "ada", "preset": "quick", "family": "mini", "settings": SMALL}
+            client.state(client.post("/training", wish)["id"], "done")
+            assert server.stop() == 0
+
+    return made_once(tmp_path_factory, "trained_library", make) / "library"
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library of a file of tests."""
-    return tmp_path_factory.mktemp("browser") / "library"
+def place(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The library of a file of tests: with the trained character in it, if they ask for that."""
+    library = tmp_path_factory.mktemp("browser") / "library"
+    if "trained" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("trained_library"), library)
+    return library
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +79,8 @@ def port(server: Server) -> int:
 def trained(port: int) -> Client:
     """Asks a server whose library has the sample character, trained for some steps."""
     client = Client(port)
-    client.post("/characters/sample")
-    client.until("/characters/ada", lambda found: found["photos"] >= 13)
-    wish = {"character": "ada", "preset": "quick", "family": "mini", "settings": SMALL}
-    client.state(client.post("/training", wish)["id"], "done")
+    assert client.get("/characters/ada")["photos"] >= 13
+    assert [job["state"] for job in client.get("/jobs")["jobs"]] == ["done"]
     return client
 
 

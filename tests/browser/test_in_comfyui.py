@@ -76,7 +76,7 @@ class Sidebar(Panel):
         return self.page.locator(".isg")
 
     def check_inside(self) -> None:
-        """Nothing in the panel is wider than it, and it fills the sidebar: its header and its last line stay in sight."""
+        """Nothing in the panel is wider than it, and it fills the sidebar: header and last line stay in sight."""
         left = self.page.evaluate(
             "() => { const box = one => document.querySelector(one).getBoundingClientRect();"
             " return box('.side-bar-panel:has(.isg)').height - box('.isg').height }"

@@ -13,6 +13,7 @@ from isengard.library import characters, loras
 from isengard.library.store import Library
 from isengard.tests.comfyui.running import Running
 from isengard.tests.flux_files import clip_weights, original_vae, small_flux, t5_weights, vae_weights
+from isengard.tests.sharing import made_once
 from isengard.tests.trainer.lora import train_lora, write_trained
 from isengard.trainer.config import BaseFiles, TrainingConfig
 from isengard.trainer.families import load_family
@@ -41,26 +42,34 @@ NODE_CLASS_MAPPINGS = {}
 @pytest.fixture(scope="session")
 def flux_lora(small_flux: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LoRA that was trained on the small transformer for some steps."""
-    family = load_family("flux1-dev")
-    base = BaseFiles(transformer=str(small_flux))
-    config = TrainingConfig(name="Ada", trigger_word="ohwx", sample_every=0, base=base)
-    model = family.load_transformer(config, torch.float32)
-    adapter, losses = train_lora(family, model, "attention", 3, rate=1e-2)
-    assert losses[-1] < losses[0]
-    return write_trained(tmp_path_factory.mktemp("trained") / "ada_ohwx_1.safetensors", family, adapter)
+    name = "ada_ohwx_1.safetensors"
+
+    def make(folder: Path) -> None:
+        family = load_family("flux1-dev")
+        base = BaseFiles(transformer=str(small_flux))
+        config = TrainingConfig(name="Ada", trigger_word="ohwx", sample_every=0, base=base)
+        model = family.load_transformer(config, torch.float32)
+        adapter, losses = train_lora(family, model, "attention", 3, rate=1e-2)
+        assert losses[-1] < losses[0]
+        write_trained(folder / name, family, adapter)
+
+    return made_once(tmp_path_factory, "flux_lora", make) / name
 
 
 @pytest.fixture(scope="session")
 def flux_models(small_flux: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder as ComfyUI has it."""
-    models = tmp_path_factory.mktemp("flux") / "models"
-    for folder in ("diffusion_models", "vae", "text_encoders"):
-        (models / folder).mkdir(parents=True)
-    (models / "diffusion_models" / "flux1-dev.safetensors").symlink_to(small_flux)
-    save_file({k: v.contiguous() for k, v in original_vae(vae_weights()).items()}, models / "vae" / "ae.safetensors")
-    save_file(clip_weights(49408, layers=12), models / "text_encoders" / "clip_l.safetensors")
-    save_file(t5_weights(32128), models / "text_encoders" / "t5xxl_fp16.safetensors")
-    return models
+
+    def make(models: Path) -> None:
+        for folder in ("diffusion_models", "vae", "text_encoders"):
+            (models / folder).mkdir()
+        (models / "diffusion_models" / "flux1-dev.safetensors").symlink_to(small_flux)
+        vae = {name: value.contiguous() for name, value in original_vae(vae_weights()).items()}
+        save_file(vae, models / "vae" / "ae.safetensors")
+        save_file(clip_weights(49408, layers=12), models / "text_encoders" / "clip_l.safetensors")
+        save_file(t5_weights(32128), models / "text_encoders" / "t5xxl_fp16.safetensors")
+
+    return made_once(tmp_path_factory, "flux", make)
 
 
 def furnish(host: Running, models: Path) -> Running:

@@ -30,9 +30,10 @@ for entry in sys.path:
 
 
 def test_loading_the_pack_is_cheap(run_in_comfyui: Callable[..., Any]) -> None:
-    """Under 0.3 s of computing, and none of the heavy packages; the second time, as caches are warm then."""
-    run_in_comfyui(SCRIPT, [settings.PACK])
+    """Under 0.3 s of computing, and none of the heavy packages; at latest the second time, as caches are warm then."""
     found = run_in_comfyui(SCRIPT, [settings.PACK])
+    if found["cpu"] >= 0.3:
+        found = run_in_comfyui(SCRIPT, [settings.PACK])
     assert found["loaded"] is True
     assert [name for name in found["new"] if name.partition(".")[0] in HEAVY] == []
     assert found["cpu"] < 0.3, found

@@ -45,6 +45,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 def kill_while_saving(job: JobFolder) -> None:
     """Kills the trainer between the beginning of a checkpoint and its renaming."""
     process = begin(job)
+    until(event_seen(job, type="loss"), process)  # until then nothing is saved, and looking all the time costs a core
     until(lambda: any(job.checkpoints.glob(".step_*.tmp")), process, pause=0)
     os.kill(process.pid, signal.SIGSTOP)  # at once; whether it was in time is seen below
     kill(process)

@@ -225,6 +225,7 @@ async def made_by(host: Host, body: dict[str, Any]) -> list[str]:
     events = await events_of(host.client, f"{API}/generate/{made['id']}/stream")
     return [data["id"] for _, kind, data in events if kind == "picture"]
 
+
 async def test_generators_say_what_they_can_do(host: Host) -> None:
     """Every toggle of each, ready or with the reason; the planned ones are there."""
     _, found = await host.get("/generators?family=mini")

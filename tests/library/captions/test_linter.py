@@ -176,6 +176,14 @@ def test_words_that_stand_in_every_caption_are_no_traits() -> None:
     assert traits(report([f"zqx dog {p}, photo" for p in PLACES], "zqx", "dog")) == {}
 
 
+def test_that_there_is_light_is_no_trait() -> None:
+    """The plain captioner names the light of every photo; only the same light in all of them is worth a word."""
+    lights = ["warm light", "cool light", "bright light", "dim light", "soft light", "hard light"]
+    lit = [f"ohwx woman, {lights[n % 6]}, {p}" for n, p in enumerate(PLACES)]
+    assert traits(report(lit)) == {}
+    assert traits(report([f"ohwx woman, warm light, {p}" for p in PLACES])) == {"warm light": "trait_in_nearly_all"}
+
+
 def test_few_captions_have_no_traits() -> None:
     """What four have in common may be chance."""
     assert traits(report([f"ohwx woman {p}, brown hair" for p in PLACES[:4]])) == {}
