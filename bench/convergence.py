@@ -47,22 +47,22 @@ class Variant:
 
 
 VARIANTS = (
-    Variant(USUAL, "logit-normal-shift, all linears, rank 16, batch 4", (5e-4, 1e-3, 2e-3, 4e-3)),
+    Variant(USUAL, "logit-normal-shift, all linears, rank 16, batch 4", (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)),
     Variant("timesteps", "uniform", (2e-3, 4e-3), {"timesteps": "uniform"}),
-    Variant("lora+", "LoRA+ ratio 16", (5e-4, 1e-3), {"lora_plus_ratio": 16}),
+    Variant("lora+", "LoRA+ ratio 16", (5e-4, 1e-3, 2e-3), {"lora_plus_ratio": 16}),
     Variant("batch", "batch 8, 100 steps", (2e-3, 4e-3), {"batch_size": 8, "steps": 100, "save_every": 100}),
-    Variant("preservation", "class preservation 0.25", (2e-3,), {"class_preservation": 0.25}),
-    Variant("ema", "EMA 0.98", (2e-3, 4e-3), {"ema_decay": 0.98}),
-    Variant("timesteps", "logit-normal", (2e-3, 4e-3), {"timesteps": "logit-normal"}),
-    Variant("rank", "rank 4", (2e-3, 4e-3), {"rank": 4}),
-    Variant("blocks", "attention only", (2e-3, 4e-3), {"targets": "attention"}),
-    Variant("length", "twice as long", (2e-3,), {"steps": 400, "save_every": 400, "warmup_steps": 20}),
+    Variant("preservation", "class preservation 0.25", (2e-3, 4e-3), {"class_preservation": 0.25}),
+    Variant("preservation", "class preservation 1", (4e-3,), {"class_preservation": 1.0}),
+    Variant("ema", "EMA 0.98", (4e-3,), {"ema_decay": 0.98}),
+    Variant("timesteps", "logit-normal", (4e-3,), {"timesteps": "logit-normal"}),
+    Variant("rank", "rank 4", (4e-3,), {"rank": 4}),
+    Variant("blocks", "attention only", (4e-3,), {"targets": "attention"}),
+    Variant("length", "twice as long", (2e-3, 4e-3), {"steps": 400, "save_every": 400, "warmup_steps": 20}),
     Variant("lora+", "LoRA+ ratio 4", (1e-3, 2e-3), {"lora_plus_ratio": 4}),
     Variant("rank", "rank 64", (1e-3, 2e-3), {"rank": 64}),
     Variant("blocks", "likeness blocks only", (2e-3, 4e-3), {"targets": "likeness-blocks"}),
     Variant("batch", "batch 1, 800 steps", (5e-4, 1e-3),
             {"batch_size": 1, "steps": 800, "save_every": 800, "warmup_steps": 40}),
-    Variant("preservation", "class preservation 1", (2e-3, 4e-3), {"class_preservation": 1.0}),
 )  # fmt: skip
 
 
