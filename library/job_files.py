@@ -72,7 +72,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "seconds": round(estimate.seconds) if estimate else None,
         "seconds_per_step": round(estimate.seconds_per_step, 4) if estimate else None,
         "pace": estimate.source if estimate else None,
-        "memory_needed": outlook.memory.device if outlook.memory else None,
+        "memory_needed": plan.memory_needed,
         "memory_free": plan.memory_free,
         "on_gpu": plan.on_gpu,
         "disk_needed": outlook.disk_needed,

@@ -11,7 +11,7 @@ from ..errors import IsengardError
 from ..files import told_plainly
 from ..sentences import Said
 from ..trainer.job import TrainingConfig
-from ..trainer.plan import Outlook, look_ahead
+from ..trainer.plan import MemoryNeed, Outlook, look_ahead
 from ..trainer.presets import preset_config
 from . import basemodels, characters, machine, pace
 from .characters import Character
@@ -56,6 +56,11 @@ class Plan:
     """What must be mended before the training can start."""
     cautions: tuple[IsengardError, ...]
     """What speaks against it and does not forbid it."""
+
+    @property
+    def memory_needed(self) -> int | None:
+        """Bytes on the GPU; without one, of the main memory, with what loading takes."""
+        return _needed(self.outlook.memory, self.on_gpu) if self.outlook.memory else None
 
 
 def make_plan(library: Library, wish: Wish) -> Plan:
@@ -119,7 +124,7 @@ def _cautions(outlook: Outlook, config: TrainingConfig, on_gpu: bool, free: int)
         model = basemodels.TITLES[config.family]
         text = f"No NVIDIA GPU was found; on a CPU {model} takes weeks."
         yield IsengardError("GPU_MISSING", Said("plan.no_gpu", text, model=model))
-    needed = outlook.memory.device if on_gpu else outlook.memory.device + outlook.memory.main
+    needed = _needed(outlook.memory, on_gpu)
     if needed > free:
         wants, has = round(needed / GIB, 1), round(free / GIB, 1)
         if on_gpu:
@@ -139,6 +144,10 @@ def _cautions(outlook: Outlook, config: TrainingConfig, on_gpu: bool, free: int)
             Said("plan.loading_memory_short", text, needed=wants, free=has),
             hint=Said("plan.smaller_file", hint),
         )
+
+
+def _needed(memory: MemoryNeed, on_gpu: bool) -> int:
+    return memory.device if on_gpu else memory.device + memory.main
 
 
 def _lighter(config: TrainingConfig) -> Said:

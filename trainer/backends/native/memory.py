@@ -10,16 +10,27 @@ import torch
 from ....errors import IsengardError
 from ...config import PLANNED, TrainingConfig
 
+_FULL = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't allocate memory", "CUDA out of memory")
+
 
 @contextmanager
 def explain_out_of_memory(config: TrainingConfig) -> Iterator[None]:
     """Turns the device's or Python's out-of-memory error into OUT_OF_MEMORY with the setting that helps most."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as problem:
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as problem:
+        if not _is_full(problem):
+            raise
         first = (str(problem) or "none is left").splitlines()[0]
         hint = f"{advice(config)} Then resume: nothing before the last checkpoint is lost."
         raise IsengardError("OUT_OF_MEMORY", f"The memory did not suffice: {first}", hint=hint) from problem
+
+
+def _is_full(problem: BaseException) -> bool:
+    """The GPU's libraries have allocators of their own, and say so in words only."""
+    if isinstance(problem, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(sign in str(problem) for sign in _FULL)
 
 
 def advice(config: TrainingConfig) -> str:
