@@ -1,5 +1,6 @@
 """`python . test` runs every check, tells how each came out, and fails when one does."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -74,3 +75,10 @@ def test_arguments_go_to_pytest(project: Path) -> None:
     code, summary = run(project, "-k", "test_b")
     assert code == 0, summary
     assert "skipped  1 test" in summary
+
+
+def test_the_long_files_are_there() -> None:
+    text = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    names = re.findall(r'"(\w+/[\w/]+\.py)"', text)
+    assert len(names) > 40
+    assert [name for name in names if not (ROOT / "tests" / name).is_file()] == []

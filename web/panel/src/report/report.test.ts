@@ -42,7 +42,7 @@ describe('a sentence', () => {
     const words = makeWords('en')
     expect(sentenceOf(small, words)).toBe('The photo is small.')
     await words.show('de')
-    expect(sentenceOf(small, words)).toMatch(/^Die kurze Seite hat 500 Pixel, das Training will 768/)
+    expect(sentenceOf(small, words)).toMatch(/^Die kurze Seite hat 500 Pixel, für das Training sollten es 768 sein/)
     expect(sentenceOf({ ...small, code: 'new_one' }, words)).toBe('The photo is small.')
     expect(captionSentenceOf({ code: 'trait_in_nearly_all', message: 'm', subject: 'red' }, words)).toContain('„red“')
     expect(captionSentenceOf({ code: 'new_one', message: 'm', subject: 'red' }, words)).toBe('m')
