@@ -71,13 +71,12 @@ def without_trigger(caption: str, trigger: str, class_word: str) -> str:
     """The caption as it would be for anybody of the class: “ohwx woman, smiling” becomes “woman, smiling”.
 
     Where the class word does not follow, it stands in: “ohwx, smiling” and “ohwx smiling” become “woman, smiling” and
-    “woman smiling”. A caption without the trigger word stays as it is.
+    “woman smiling”. A caption without the trigger word stays as it is; as where it is placed, its spelling counts.
     """
-    word = rf"(?<!\w){re.escape(trigger.strip())}(?!\w)"
-    named = rf"{word}(?:\s+(?={re.escape(class_word.strip())}(?!\w)))" if class_word.strip() else r"(?!)"
-    found = re.sub(
-        word, lambda _: class_word.strip(), re.sub(named, "", caption, flags=re.IGNORECASE), flags=re.IGNORECASE
-    )
+    word, kind = rf"(?<!\w){re.escape(trigger.strip())}(?!\w)", class_word.strip()
+    if kind:
+        caption = re.sub(rf"{word}\s+(?=(?i:{re.escape(kind)})(?!\w))", "", caption)
+    found = re.sub(word, lambda _: kind, caption)
     return " ".join(found.split()).strip(" ,")
 
 

@@ -72,7 +72,8 @@ def test_trigger_words_with_signs_are_words_too() -> None:
         ("ohwx woman", "woman"),
         ("ohwx", "woman"),
         ("ohwx, smiling, red hat", "woman, smiling, red hat"),
-        ("photo of ohwx woman with OHWX Woman's dog", "photo of woman with Woman's dog"),
+        ("photo of ohwx woman with ohwx Woman's dog", "photo of woman with Woman's dog"),
+        ("ohwx, a sign with OHWX on it", "woman, a sign with OHWX on it"),
         ("ohwx womanly, ohwxy", "woman womanly, ohwxy"),
         ("a red car", "a red car"),
     ],
@@ -83,4 +84,5 @@ def test_a_caption_becomes_one_of_anybody(caption: str, anybody: str) -> None:
 
 def test_without_a_class_word_only_the_trigger_goes() -> None:
     assert without_trigger("ohwx, smiling", "ohwx", "") == "smiling"
+    assert without_trigger("Rose, holding a rose", "Rose", "woman") == "woman, holding a rose"
     assert without_trigger(r"a\1b man smiling", r"a\1b", "man") == "man smiling"
