@@ -25,6 +25,8 @@ CHILDREN = {
     "_drawn_vectors": "trainer.mini.vectors",
 }
 """Processes that the pack starts itself: `python <pack folder> _photos`. Not shown to people."""
+_STOPPED = 130
+"""The exit code that shells give to what Ctrl+C has ended."""
 
 
 def main(argv: list[str]) -> int:
@@ -47,6 +49,9 @@ def main(argv: list[str]) -> int:
     except errors.IsengardError as error:  # of the settings, before the command has begun
         print(f"{error.code}: {error.message}\n  {error.hint}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # where a command has nothing of its own to say to Ctrl+C
+        print("Stopped.", file=sys.stderr)
+        return _STOPPED
 
 
 def _is_there(module: str) -> bool:

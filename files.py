@@ -6,8 +6,10 @@ import errno
 import json
 import os
 import secrets
+import shutil
+import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,16 +39,39 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def remove_half_written(folder: Path, but: Collection[str]) -> None:
+    """Takes away what killed writers left aside, at any depth, but for files of these names: others may write them."""
+    spared = tuple(f".{name}." for name in but)
+    for left in folder.rglob(".*.tmp"):
+        if left.name.startswith(spared):
+            continue
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                left.unlink()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON atomically."""
     with written_aside(path) as aside:
         aside.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def read_bytes(path: Path) -> bytes:
+    """Reads a file that may be replaced meanwhile, tried again for a while: on Windows that makes it fail.
+
+    Raises OSError also for what is no ordinary file: a pipe would be waited on forever, a device has no end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    return _patiently(path.read_bytes)
+
+
 def read_json(path: Path, code: str = "JOB_CORRUPT") -> Any:
     """Reads JSON; a damaged file is an error with its path, never an empty value."""
     try:
-        return json.loads(_patiently(lambda: path.read_text(encoding="utf-8")))
+        return json.loads(read_bytes(path).decode("utf-8"))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as problem:

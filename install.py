@@ -73,8 +73,10 @@ def _packages() -> Iterator[str]:
         if wanted is None:
             continue
         try:
-            found = version(wanted[1])
+            found = version(wanted[1]) or ""  # a half-removed package has none
         except PackageNotFoundError:
+            found = ""
+        if not found:
             lacking.append(wanted[1])
             continue
         if wanted[2] and _numbers(found) < _numbers(wanted[2]):

@@ -67,7 +67,7 @@ def configure(level: str = "info", *, console: bool = True) -> None:
     for known in [handler for handler in ours.handlers if handler.get_name() == _CONSOLE]:
         ours.removeHandler(known)
         known.close()
-    if console:
+    if console and sys.stderr is not None:  # as in a Python without a console
         handler = logging.StreamHandler(sys.stderr)
         handler.set_name(_CONSOLE)
         handler.setLevel(shown)
@@ -128,7 +128,8 @@ def _cut_half_line(path: str) -> None:
 def _console() -> Any:
     """Plain tracebacks: the pretty ones print every local variable, which buries the error and tells too much."""
     plain = structlog.dev.plain_traceback
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=plain)
+    colors = hasattr(sys.stderr, "isatty") and sys.stderr.isatty()  # another ComfyUI pack may have put its own there
+    return structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0, exception_formatter=plain)
 
 
 def _formatter(renderer: Any) -> logging.Formatter:

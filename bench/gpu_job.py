@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import statistics
 import tempfile
@@ -13,12 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .. import log
-from ..trainer.cache import Cache, images_of, texts_of, write_tensors
-from ..trainer.job import JobFolder, PhotoEntry, read_events
+from ..trainer.job import JobFolder, read_events
 from ..trainer.run import run_job
+from .filled import filled_job
 from .gpu_common import config_of, peak, the_device
 
 
@@ -52,30 +49,14 @@ def _when(event: dict[str, Any]) -> float:
 
 
 def _filled_job(path: Path, options: argparse.Namespace) -> JobFolder:
-    """Twenty photos whose latents and words are encoded already, as random numbers."""
+    """Twenty photos of the size that is measured."""
     side = options.child["side"]
     config = dataclasses.replace(
         config_of(options), steps=options.steps * 10, warmup_steps=2, log_every=5, save_every=100_000,
         compile_blocks=options.compile,
     )  # fmt: skip
-    photos = [
-        PhotoEntry(
-            id=str(number), file=f"photos/{number}.png", sha256=hashlib.sha256(bytes([number])).hexdigest(),
-            caption=f"ohwx {number}", buckets=((side, side),),
-        )
-        for number in range(20)
-    ]  # fmt: skip
-    job = JobFolder.create(path, config, photos)
-    cache = Cache(job.cache, "bench")
-    cache.begin()
-    for image in images_of(config, photos):
-        write_tensors(cache.latents_file(*image), {"latents": torch.randn(16, side // 8, side // 8)})
     width, pooled = _widths(options.model)
-    for text in texts_of(config, photos):
-        write_tensors(cache.text_file(text), {"text": torch.randn(options.text, width), "pooled": torch.randn(pooled)})
-    cache.decoder.mkdir()
-    (cache.decoder / "config.json").write_text("{}")
-    return job
+    return filled_job(path, config, photos=20, side=side, tokens=options.text, width=width, pooled=pooled)
 
 
 def _widths(model: Path) -> tuple[int, int]:

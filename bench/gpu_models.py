@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from diffusers import FluxTransformer2DModel
 
-from ..trainer.families.flux1_weights import CONFIGS
+from ..trainer.families.flux1_files import CONFIGS
 
 _TINY = {
     "num_layers": 2, "num_single_layers": 3, "attention_head_dim": 32, "num_attention_heads": 4,

@@ -5,10 +5,10 @@
 The server is `python . serve` in a process of its own, on a library in a temporary folder. Each client asks for a page
 of 100 photos once a second (steady), then without a pause (flat out: the time is then that of 50 requests in a queue).
 The uploaded photos are small pictures in large files, so that the figure is about the server, not about decoding.
-Clients, listeners and server are processes of their own on one machine, beside the trainer's. So a client's time is
-told as the client sees it and, beside it, the server's part: from the request read to the answer written, how late its
-event loop was, and how long processes waited for one of the cores. --explain also says where the loop was when it was
-late; that itself takes time.
+Clients, listeners and server are processes of their own on one machine, beside the trainer's. A client's time ends
+when the answer lies in its socket (see pages.py); beside it stand when it picked the answer up, and the server's part:
+from the request read to the answer written, how late its event loop was, and how long processes waited for one of the
+cores. --explain also says where the loop was when it was late; that itself takes time.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ import psutil  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from isengard.bench.library import fill  # noqa: E402
+from isengard.bench.pages import Caller  # noqa: E402
 from isengard.bench.phases import Late, Phase, share  # noqa: E402
 from isengard.bench.streams import Listeners  # noqa: E402
 from isengard.library import characters  # noqa: E402
@@ -88,7 +89,7 @@ async def _measure(folder: Path, options: argparse.Namespace) -> dict[str, float
             for name, pause in (("steady", 1.0), ("flat out", 0.0)):
                 with Phase(name, pids) as phase:
                     phases.append(phase)
-                    await _lists(session, options, phase, job, pause)
+                    await _lists(session, address, options, phase, job, pause)
             figures |= await listeners.stop()
             await session.post(f"/isengard/training/{job}/cancel")
             figures |= await _upload(session, process, folder, options.gigabytes)
@@ -147,10 +148,11 @@ async def _until(session: aiohttp.ClientSession, path: str, seen: Callable[[Any]
 
 
 async def _lists(
-    session: aiohttp.ClientSession, options: argparse.Namespace, phase: Phase, job: str, pause: float
+    session: aiohttp.ClientSession, address: str, options: argparse.Namespace, phase: Phase, job: str, pause: float
 ) -> None:
     """What clients see, and how far the training got meanwhile."""
-    spent: list[float] = []
+    there: list[float] = []
+    picked_up: list[float] = []
     late = Late()
     watching = asyncio.ensure_future(late.watch())
     step = await _steps(session, job)
@@ -158,23 +160,25 @@ async def _lists(
 
     async def client(number: int) -> None:
         await asyncio.sleep(pause * number / options.clients)
-        cursor = ""
+        caller, cursor = Caller(address), ""
         while time.monotonic() < end:
-            started = time.perf_counter()
-            found = await _get(session, f"/isengard/images?limit=100&cursor={cursor}")
-            spent.append(time.perf_counter() - started)
+            found, came, took = await caller.get(f"/isengard/images?limit=100&cursor={cursor}")
+            there.append(came)
+            picked_up.append(took)
             cursor = found["next"]
-            await asyncio.sleep(max(0.0, pause - spent[-1]))
+            await asyncio.sleep(max(0.0, pause - took))
+        caller.close()
 
     await asyncio.gather(*(client(number) for number in range(options.clients)))
     watching.cancel()
-    phase.pages = len(spent)
+    phase.pages = len(there)
     system, steps = await _get(session, "/isengard/system"), await _steps(session, job) - step
     phase.seen = {
-        "pages a second": len(spent) / options.seconds,
-        "median, ms": share(spent, 0.5) * 1000,
-        "p99, ms": share(spent, 0.99) * 1000,
-        "worst, ms": max(spent) * 1000,
+        "pages a second": len(there) / options.seconds,
+        "median, ms": share(there, 0.5) * 1000,
+        "p99, ms": share(there, 0.99) * 1000,
+        "worst, ms": max(there) * 1000,
+        "p99 until the client had a core to pick it up, ms": share(picked_up, 0.99) * 1000,
         "clients' own loop late, p99, ms": share([seconds for _, seconds in late.found], 0.99) * 1000,
         "loop late at worst in a minute, as the server says, ms": system["loop_lag"] * 1000,
         "steps of the training a second": steps / options.seconds,

@@ -11,7 +11,6 @@ optimizer and clipping, and nothing else: no events, no checkpoints, no checks.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import statistics
 import subprocess
@@ -29,7 +28,7 @@ from loader import load_package  # noqa: E402
 load_package(ROOT)
 
 from isengard.trainer.config import BaseFiles, TrainingConfig  # noqa: E402
-from isengard.trainer.job import JobFolder, PhotoEntry, read_events  # noqa: E402
+from isengard.trainer.job import JobFolder, read_events  # noqa: E402
 
 PHOTOS = 12
 
@@ -73,10 +72,8 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[str, list[dict[s
 
 
 def _make_job(path: Path, options: argparse.Namespace, transformer: str) -> JobFolder:
-    """A job whose cache is already filled with random latents and words: only training is left to do."""
-    import torch
-
-    from isengard.trainer.cache import Cache, images_of, texts_of, write_tensors
+    """A small training of the model that is measured."""
+    from isengard.bench.filled import filled_job
 
     side = options.resolution or (128 if options.shape == "mini" else 256)
     mini = options.shape == "mini"
@@ -95,28 +92,8 @@ def _make_job(path: Path, options: argparse.Namespace, transformer: str) -> JobF
         log_every=10,
         caption_dropout=0.0,
     )
-    photos = [
-        PhotoEntry(
-            id=str(number),
-            file=f"photos/{number}.png",
-            sha256=hashlib.sha256(bytes([number])).hexdigest(),
-            caption=f"ohwx {number}",
-            buckets=((side, side),),
-        )
-        for number in range(PHOTOS)
-    ]
-    job = JobFolder.create(path, config, photos)
-    cache = Cache(job.cache, "bench")
-    cache.begin()
     tokens, width, pooled = _text_shape(mini)
-    for image in images_of(config, photos):
-        write_tensors(cache.latents_file(*image), {"latents": torch.randn(16, side // 8, side // 8)})
-    for text in texts_of(config, photos):
-        words = {"text": torch.randn(tokens, width), "pooled": torch.randn(pooled)}
-        write_tensors(cache.text_file(text), words)
-    cache.decoder.mkdir()
-    (cache.decoder / "config.json").write_text("{}")
-    return job
+    return filled_job(path, config, photos=PHOTOS, side=side, tokens=tokens, width=width, pooled=pooled)
 
 
 def _text_shape(mini: bool) -> tuple[int, int, int]:
@@ -179,7 +156,7 @@ def _bare(path: Path) -> dict[str, float]:
     adapter = Adapter(transformer, config, family.lora_targets(transformer, config.targets))
     transformer.to(device).train()
     made = Batches(config, family, job.dataset(), cache, device, dtype)
-    batches = [made.of_step(step, 0, 1)[0] for step in range(1, config.steps + 1)]
+    batches = [made.of_step(step, 0, 1)[0].to(device) for step in range(1, config.steps + 1)]
     parameters = list(adapter.parameters.values())
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.01, betas=(0.9, 0.99), fused=True)
     begun, paces = time.time(), []

@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
 def _demo(out: Path, preset: str, steps: int | None) -> int:
     started = time.perf_counter()
     _clear(out)
-    changes = {"steps": steps} if steps else {}
+    changes = {} if steps is None else {"steps": steps}
     made = make_job(
         out / "job",
         lambda photos: preset_config(

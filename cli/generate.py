@@ -16,8 +16,7 @@ from ..errors import IsengardError
 from ..generator.aspects import ASPECTS
 from ..generator.request import GenerationRequest, request_from_dict
 from ..trainer.job import ExitCode
-
-_BASE_FILES = ("transformer", "vae", "clip", "t5", "tokenizers")
+from . import base_files
 
 
 def main(argv: list[str]) -> int:
@@ -45,8 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--class-word", default="", help="what it shows: person, woman, man, …")
     parser.add_argument("--strength", type=float, help="of the LoRA, 0–2 (default: the character's, or 1)")
     parser.add_argument("--base", choices=["mini", "flux1-dev"], help="base model (default: the LoRA's)")
-    for name in _BASE_FILES:
-        parser.add_argument(f"--{name}", default="", metavar="DIR" if name == "tokenizers" else "FILE")
+    base_files.add_options(parser)
     parser.add_argument("--aspect", default="1:1", choices=ASPECTS, help="default: %(default)s")
     parser.add_argument("--count", type=int, default=1, help="pictures, 1–16 (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="of the first picture; the next ones count up (default: drawn)")
@@ -61,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 def _request(options: argparse.Namespace) -> GenerationRequest:
     names = ("prompt", "aspect", "count", "steps", "guidance", "width", "height")
     values: dict[str, Any] = {name: getattr(options, name) for name in names}
-    values |= {"family": options.base or settings.default_family(), "base": _base_files(options)}
+    values |= {"family": options.base or settings.default_family(), "base": base_files.given(options)}
     if options.seed is not None:
         values["seed"] = options.seed
     if options.character and options.lora:
@@ -75,15 +73,10 @@ def _request(options: argparse.Namespace) -> GenerationRequest:
     return request_from_dict(values)
 
 
-def _base_files(options: argparse.Namespace) -> dict[str, str]:
-    given = {name: getattr(options, name) for name in _BASE_FILES}
-    return {name: str(Path(path).expanduser().resolve()) for name, path in given.items() if path}
-
-
 def _found_here(family: str) -> dict[str, str]:
-    from ..web.generating import base_files
+    from ..web import generating
 
-    return dict(vars(base_files(family)))
+    return dict(vars(generating.base_files(family)))
 
 
 def _of_character(options: argparse.Namespace) -> dict[str, Any]:
@@ -95,7 +88,7 @@ def _of_character(options: argparse.Namespace) -> dict[str, Any]:
     library = open_library()
     lora = choose_lora(library, options.character, options.version, options.base or "")
     use = asdict(use_of(library, lora, options.strength))
-    base = _base_files(options) or asdict(base_of(library, lora))
+    base = base_files.given(options) or asdict(base_of(library, lora))
     return {"family": options.base or lora.family, "base": base, "loras": [use]}
 
 

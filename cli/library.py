@@ -36,6 +36,8 @@ def main(argv: list[str]) -> int:
             answer: Answer = options.run(library, options)
         finally:
             library.close()
+        answer.show(as_json=options.json)
+        sys.stdout.flush()
     except IsengardError as error:
         if options.json:
             print(json.dumps({"error": error.as_dict()}, ensure_ascii=False, default=str))
@@ -47,7 +49,6 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("Stopped. What was done before stays.", file=sys.stderr)
         return ExitCode.FAILED
-    answer.show(as_json=options.json)
     return answer.code
 
 

@@ -63,8 +63,7 @@ def _describe(library: Library, keys: list[Key], options: argparse.Namespace) ->
     if not readiness.ready:
         raise IsengardError("CAPTIONER_NOT_READY", readiness.reason, hint=readiness.what_to_do)
     if not options.overwrite:
-        empty = set(query.keys(library, query.Query(captions="empty")))
-        keys = [key for key in keys if key in empty]
+        keys = describing.without_caption(library, keys)
     said: dict[Key, str] = {}
     failed: dict[str, IsengardError] = {}
     try:

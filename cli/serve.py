@@ -13,6 +13,7 @@ import sys
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -75,6 +76,8 @@ def guard_for(host: str, token: str) -> Guard:
 
 
 async def _serve(options: argparse.Namespace) -> None:
+    if not 0 <= options.port <= 65535:
+        raise IsengardError("USAGE", f"--port must be 0–65535, got {options.port}.")
     token = settings.server_token()
     guard = guard_for(options.host, token)
     root = options.root.expanduser().absolute()
@@ -111,25 +114,34 @@ async def _listen(runner: web.AppRunner, options: argparse.Namespace, token: str
             "ADDRESS_UNUSABLE", f"{options.host} can't be listened on: {problem.strerror}."
         ) from problem
     stop = asyncio.Event()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        with suppress(NotImplementedError, AttributeError):
-            asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop.set)
+    _heed_signals(stop)
     gc.collect()
     gc.freeze()  # modules and routes stay for good: looking through them again and again would hold up the loop
-    address = _address(runner, options.host)
-    print(f"Isengard is at {address}" + (f"?token={token}" if token else ""), flush=True)
+    address = _address(runner, options.host, token)
+    print(f"Isengard is at {address}", flush=True)
     if options.open:
-        await asyncio.to_thread(webbrowser.open, address + (f"?token={token}" if token else ""))
+        await asyncio.to_thread(webbrowser.open, address)
     try:
         await stop.wait()
     finally:
         print("Stopping; a running training saves its step and can be resumed.", flush=True)
 
 
-def _address(runner: web.AppRunner, host: str) -> str:
+def _heed_signals(stop: asyncio.Event) -> None:
+    """Ctrl+C, SIGTERM and a closed terminal end the server in order."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        with suppress(NotImplementedError, AttributeError):
+            number = getattr(signal, name)
+            if name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # `nohup python . serve`: it is to outlive its terminal
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+def _address(runner: web.AppRunner, host: str, token: str) -> str:
+    """Where a browser gets in; a secret may hold signs that mean something else in an address."""
     port = runner.addresses[0][1]
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}/"
+    return f"http://{shown}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,10 +16,9 @@ from ..trainer.backends import load_backend
 from ..trainer.job import ExitCode, JobFolder, TrainingConfig
 from ..trainer.plan import change_config, make_job, train_again
 from ..trainer.presets import PRESETS, preset_config
+from . import base_files
 from .console import Progress
 from .likeness import measure_and_tell
-
-_BASE_FILES = ("transformer", "vae", "clip", "t5", "tokenizers")
 
 
 def main(argv: list[str]) -> int:
@@ -48,8 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--class-word", default="", help="person, woman, man, … (default: its own, or person)")
     parser.add_argument("--preset", default="balanced", choices=sorted(PRESETS), help="default: %(default)s")
     parser.add_argument("--base", default=settings.default_family(), choices=["mini", "flux1-dev"], help="base model")
-    for name in _BASE_FILES:
-        parser.add_argument(f"--{name}", default="", metavar="DIR" if name == "tokenizers" else "FILE")
+    base_files.add_options(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the new job's folder")
     parser.add_argument("--again", action="store_true", help="make a new job out of a job folder, into --out")
     parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE", help="change any setting")
@@ -71,7 +69,7 @@ def _make(options: argparse.Namespace) -> JobFolder:
     changes = {**known, **{key: value for key, value in given.items() if value}, **_changes(options.set)}
 
     def config(count: int) -> TrainingConfig:
-        made = preset_config(options.preset, options.base, count, **changes, base=_base_files(options))
+        made = preset_config(options.preset, options.base, count, **changes, base=base_files.given(options))
         load_backend(made.backend).check(made)  # before anything is written
         return made
 
@@ -104,7 +102,7 @@ def _open(options: argparse.Namespace) -> JobFolder:
         raise IsengardError("USAGE", "Give a job folder, or --photos DIR or --character ID to make one.")
     job = JobFolder.open(options.job)
     changes = _changes(options.set)
-    if base := _base_files(options):
+    if base := base_files.given(options):
         changes["base"] = {**dataclasses.asdict(job.config().base), **base}
     if options.again:
         return train_again(job, _out(options), changes, correlation_id=_correlation_id(options))
@@ -120,12 +118,6 @@ def _out(options: argparse.Namespace) -> Path:
 
 def _correlation_id(options: argparse.Namespace) -> str:
     return options.correlation_id or log.new_correlation_id()
-
-
-def _base_files(options: argparse.Namespace) -> dict[str, str]:
-    """The base model's files that were given, as absolute paths: the job may be resumed from another folder."""
-    given = {name: getattr(options, name) for name in _BASE_FILES}
-    return {name: str(Path(path).expanduser().resolve()) for name, path in given.items() if path}
 
 
 def _run(job: JobFolder, options: argparse.Namespace) -> int:
@@ -144,7 +136,7 @@ def _run(job: JobFolder, options: argparse.Namespace) -> int:
     if progress:
         progress.close()
     if not options.quiet and settings.rank() == 0:
-        _conclude(job)
+        _conclude(job, (options.root or settings.volume_root()) / "models")
     return code
 
 
@@ -158,12 +150,12 @@ def _launch(job: JobFolder, options: argparse.Namespace) -> int:
     return train_together(job.config(), options.processes, again, lifeline=options.lifeline)
 
 
-def _conclude(job: JobFolder) -> None:
+def _conclude(job: JobFolder, models: Path) -> None:
     state = job.state()
     if state.state == "done":
         result = json.loads(job.result_file.read_text(encoding="utf-8"))
         print(f"LoRA:    {job.path / result['lora']}\nSamples: {job.samples}")
-        measure_and_tell(job, settings.volume_root() / "models")
+        measure_and_tell(job, models)
         print("Next:    put the LoRA into ComfyUI's models/loras.")
     elif state.state != "failed":
         print(
@@ -177,6 +169,8 @@ def _changes(pairs: list[str]) -> dict[str, Any]:
         key, sign, value = pair.partition("=")
         if not sign:
             raise IsengardError("USAGE", f"--set takes SETTING=VALUE, got {pair!r}.")
+        if key.strip() == "base":
+            raise IsengardError("USAGE", "The base model's files have options of their own: --transformer FILE, …")
         kind = {item.name: str(item.type) for item in dataclasses.fields(TrainingConfig)}.get(key.strip(), "")
         changes[key.strip()] = _parse(value, kind)
     return changes

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,18 @@ class Generation:
     _news: asyncio.Condition = field(default_factory=asyncio.Condition, repr=False)
 
     @classmethod
+    def begin(cls, request: GenerationRequest, *, beside_training: bool, correlation_id: str) -> Generation:
+        """A new one, which waits."""
+        moment = datetime.now(timezone.utc)
+        return cls(
+            id=f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}",
+            request=request,
+            created=moment.isoformat(timespec="microseconds"),
+            beside_training=beside_training,
+            correlation_id=correlation_id,
+        )
+
+    @classmethod
     def read(cls, path: Path) -> Generation:
         """From its file, whose name is its id. Raises LIBRARY_NEWER, and LIBRARY_CORRUPT or GENERATION_INVALID for one
         that is damaged."""
@@ -77,6 +91,18 @@ class Generation:
     def progress(self) -> Event:
         """The latest progress event; empty before the first step."""
         return next((event for _, event in reversed(self.events) if event["type"] == "progress"), {})
+
+    def go_to(self, state: str) -> None:
+        """From `queued` to `running`, or back. Only what was really begun counts as an attempt, not what waits in a
+        generator's own queue."""
+        if self.state != state:
+            self.attempt += 1 if state == "running" else -1
+            self.state = state
+
+    def failed_of(self, error: IsengardError) -> dict[str, Any]:
+        """Notes what ended it. Returns what a client is told: of the details not the log's end, which names folders."""
+        self.error = error.as_dict()
+        return {**self.error, "details": {name: value for name, value in error.details.items() if name != "tail"}}
 
     def knows(self, event: Event) -> bool:
         """Whether listeners are told just this already."""

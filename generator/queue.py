@@ -7,11 +7,9 @@ over at once.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +73,7 @@ class GenerationQueue:
     ) -> Generation:
         """Puts a request at the end of the queue. Raises what `Generator.check` raises, GENERATOR_NOT_READY."""
         await self.generator(request.generator).check(request)
-        moment = datetime.now(timezone.utc)
-        generation = Generation(
-            id=f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}",
-            request=request,
-            created=moment.isoformat(timespec="microseconds"),
-            beside_training=beside_training,
-            correlation_id=correlation_id,
-        )
+        generation = Generation.begin(request, beside_training=beside_training, correlation_id=correlation_id)
         await self._save(generation)
         self._all[generation.id] = generation
         await self._tell_order()
@@ -176,8 +167,14 @@ class GenerationQueue:
     async def _begin_what_can(self) -> None:
         if self._waiting():
             busy = await self._reason()
+            refused = []
             for generation in self._waiting():
-                self._begin(generation, busy)
+                try:
+                    self._begin(generation, busy)
+                except IsengardError as error:  # out of a library from elsewhere: a generator that is only planned
+                    refused.append((generation, error))
+            for generation, problem in refused:
+                await self._fail(generation, problem)
             await self._tell_order()
 
     async def _reason(self) -> str:
@@ -225,18 +222,16 @@ class GenerationQueue:
                 seconds = round(time.monotonic() - started, 1)
                 await self._end(generation, "done", seconds=seconds, pictures=generation.pictures)
         except IsengardError as error:
-            generation.error = error.as_dict()
             _LOG.warning(str(error))
-            await self._end(generation, "failed", **{**generation.error, "details": _shown(error)})
+            await self._fail(generation, error)
         except asyncio.CancelledError:  # the host ends in order: nothing is wrong with this request
             if not generation.over:
-                _change(generation, "queued")
+                generation.go_to("queued")
                 self._records.try_to_write(generation)
             raise
         except Exception as problem:  # noqa: BLE001 (one request must not end the queue)
             _LOG.exception("unforeseen failure")
-            generation.error = IsengardError("INTERNAL", f"{type(problem).__name__}: {problem}.").as_dict()
-            await self._end(generation, "failed", **generation.error)
+            await self._fail(generation, IsengardError("INTERNAL", f"{type(problem).__name__}: {problem}."))
         finally:
             self._runs.pop(generation.id, None)
             self._records.clear_scratch(generation)
@@ -262,9 +257,12 @@ class GenerationQueue:
 
     async def _mark(self, generation: Generation, state: str) -> None:
         if generation.state != state:
-            _change(generation, state)
+            generation.go_to(state)
             await self._save(generation)
             await self._tell_order()
+
+    async def _fail(self, generation: Generation, error: IsengardError) -> None:
+        await self._end(generation, "failed", **generation.failed_of(error))
 
     async def _end(self, generation: Generation, state: str, **values: Any) -> None:
         generation.state, generation.reason = state, ""
@@ -292,15 +290,3 @@ class GenerationQueue:
         for generation in over[: max(0, len(over) - KEPT)]:
             self._all.pop(generation.id, None)
             await asyncio.to_thread(self._records.forget, generation)
-
-
-def _change(generation: Generation, state: str) -> None:
-    """Only what was really begun counts as an attempt, not what waits in a generator's own queue."""
-    if generation.state != state:
-        generation.attempt += 1 if state == "running" else -1
-        generation.state = state
-
-
-def _shown(error: IsengardError) -> dict[str, Any]:
-    """What of an error's details a client gets: not the log's end, which names folders."""
-    return {name: value for name, value in error.details.items() if name != "tail"}

@@ -5,11 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import math
 import re
 import secrets
-import types
-import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,7 +14,7 @@ from typing import Any, TypeVar
 from ..errors import IsengardError
 from ..media.captions import PLACEHOLDER, place_trigger
 from ..trainer.job import BaseFiles
-from . import NAMES
+from . import NAMES, limits
 from .aspects import ASPECTS, LARGEST, SIZES, UNITS, size_of
 
 FORMAT = 1
@@ -31,18 +28,6 @@ _MOST_LORAS = 8
 T = TypeVar("T")
 
 
-def _within(low: float, high: float, **kwargs: Any) -> Any:
-    return field(**kwargs, metadata={"range": (low, high)})
-
-
-def _one_of(choices: tuple[str, ...], **kwargs: Any) -> Any:
-    return field(**kwargs, metadata={"choices": choices})
-
-
-def _text(most: int, least: int = 0, **kwargs: Any) -> Any:
-    return field(**kwargs, metadata={"length": (least, most)})
-
-
 def draw_seed() -> int:
     """A seed of nine digits at most, which people can read out."""
     return secrets.randbelow(10**9)
@@ -52,15 +37,15 @@ def draw_seed() -> int:
 class LoraUse:
     """A LoRA and how strongly it is put on."""
 
-    file: str = _text(4000, least=1)
+    file: str = limits.text(4000, least=1)
     """Path of the safetensors file."""
-    strength: float = _within(0.0, 2.0, default=1.0)
-    trigger_word: str = _text(40, default="")
+    strength: float = limits.within(0.0, 2.0, default=1.0)
+    trigger_word: str = limits.text(40, default="")
     """Put into the prompt if it is not there."""
-    class_word: str = _text(40, default="")
-    character: str = _text(150, default="")
+    class_word: str = limits.text(40, default="")
+    character: str = limits.text(150, default="")
     """The library's name of its character, if it has one there."""
-    lora: str = _text(150, default="")
+    lora: str = limits.text(150, default="")
     """The library's name of the LoRA, if it has one there."""
 
 
@@ -68,13 +53,13 @@ class LoraUse:
 class ControlNet:
     """Takes edges, depth or pose from a picture."""
 
-    image: str = _text(4000, least=1)
+    image: str = limits.text(4000, least=1)
     """Path of the picture."""
-    kind: str = _one_of(("canny", "depth", "pose"), default="canny")
-    strength: float = _within(0.0, 2.0, default=0.6)
-    start: float = _within(0.0, 1.0, default=0.0)
+    kind: str = limits.one_of(("canny", "depth", "pose"), default="canny")
+    strength: float = limits.within(0.0, 2.0, default=0.6)
+    start: float = limits.within(0.0, 1.0, default=0.0)
     """Share of the steps after which it begins."""
-    end: float = _within(0.0, 1.0, default=0.8)
+    end: float = limits.within(0.0, 1.0, default=0.8)
     """Share of the steps after which it ends."""
 
 
@@ -82,17 +67,17 @@ class ControlNet:
 class ImagePrompt:
     """Makes pictures like another one."""
 
-    image: str = _text(4000, least=1)
+    image: str = limits.text(4000, least=1)
     """Path of the picture."""
-    method: str = _one_of(("redux", "ip-adapter"), default="redux")
-    strength: float = _within(0.0, 2.0, default=0.7)
+    method: str = limits.one_of(("redux", "ip-adapter"), default="redux")
+    strength: float = limits.within(0.0, 2.0, default=0.7)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaceDetailer:
     """Finds faces and paints them again, larger."""
 
-    denoise: float = _within(0.05, 1.0, default=0.4)
+    denoise: float = limits.within(0.05, 1.0, default=0.4)
     """How much may change: 0.05 hardly anything, 1 all."""
 
 
@@ -100,8 +85,8 @@ class FaceDetailer:
 class Upscale:
     """Makes the finished picture larger."""
 
-    factor: float = _within(1.0, 4.0, default=2.0)
-    method: str = _one_of(("model", "tiled"), default="model")
+    factor: float = limits.within(1.0, 4.0, default=2.0)
+    method: str = limits.one_of(("model", "tiled"), default="model")
     """`model`: an upscaling model alone; `tiled`: details painted anew, tile by tile."""
 
 
@@ -112,25 +97,25 @@ class GenerationRequest:
     Raises `IsengardError("GENERATION_INVALID")`, whose `details["problems"]` is a list of sentences.
     """
 
-    prompt: str = _text(4000)
+    prompt: str = limits.text(4000)
     """As the person wrote it; `{trigger}` stands for the first LoRA's trigger word. See `sent`."""
-    family: str = _one_of(tuple(SIZES), default="flux1-dev")
+    family: str = limits.one_of(tuple(SIZES), default="flux1-dev")
     """Family of the base model."""
     base: BaseFiles = field(default_factory=BaseFiles)
     """Files of the base model; the embedded one needs none."""
-    generator: str = _one_of(NAMES, default="diffusers")
+    generator: str = limits.one_of(NAMES, default="diffusers")
     """Who makes the pictures."""
     loras: tuple[LoraUse, ...] = ()
-    aspect: str = _one_of(ASPECTS, default="1:1")
-    width: int = _within(0, 4096, default=0)
+    aspect: str = limits.one_of(ASPECTS, default="1:1")
+    width: int = limits.within(0, 4096, default=0)
     """Pixels; 0 follows the aspect."""
-    height: int = _within(0, 4096, default=0)
+    height: int = limits.within(0, 4096, default=0)
     """Pixels; 0 follows the aspect."""
-    count: int = _within(1, MOST, default=1)
-    seed: int = _within(0, LAST_SEED - MOST, default_factory=draw_seed)
+    count: int = limits.within(1, MOST, default=1)
+    seed: int = limits.within(0, LAST_SEED - MOST, default_factory=draw_seed)
     """Picture i uses seed + i, so that one can be made again alone. Drawn if not given."""
-    steps: int = _within(1, 100, default=20)
-    guidance: float = _within(0.0, 20.0, default=3.5)
+    steps: int = limits.within(1, 100, default=20)
+    guidance: float = limits.within(0.0, 20.0, default=3.5)
     controlnet: ControlNet | None = None
     image_prompt: ImagePrompt | None = None
     face_detailer: FaceDetailer | None = None
@@ -231,34 +216,16 @@ def _group(kind: type[T], values: dict[str, Any], where: str, problems: list[str
 
 
 def _problems(request: GenerationRequest) -> list[str]:
-    found = list(_of_fields(request, ""))
+    found = list(limits.problems_of(request, ""))
     loras: Any = request.loras  # whatever somebody has put there
     for index, lora in enumerate(loras if isinstance(loras, tuple) else ()):
         if isinstance(lora, LoraUse):
-            found += _of_fields(lora, f"loras[{index}].")
+            found += limits.problems_of(lora, f"loras[{index}].")
     for name in TOGGLES:
         group = getattr(request, name)
         if dataclasses.is_dataclass(group):
-            found += _of_fields(group, f"{name}.")
+            found += limits.problems_of(group, f"{name}.")
     return found or list(_between(request))
-
-
-def _of_fields(group: Any, where: str) -> Iterator[str]:
-    hints = typing.get_type_hints(type(group))
-    for item in dataclasses.fields(group):
-        value, name = getattr(group, item.name), f"{where}{item.name}"
-        if not _has_type(value, hints[item.name]):
-            yield f"{name} must be {_type_name(hints[item.name])}, got {value!r:.80}."
-        elif "choices" in item.metadata and value not in item.metadata["choices"]:
-            yield f"{name} must be one of {', '.join(item.metadata['choices'])}, got {value!r:.80}."
-        elif "range" in item.metadata and not item.metadata["range"][0] <= value <= item.metadata["range"][1]:
-            yield f"{name} must be {'–'.join(str(end) for end in item.metadata['range'])}, got {value!r:.80}."
-        elif "length" in item.metadata:
-            least, most = item.metadata["length"]
-            if not least <= len(value) <= most:
-                yield f"{name} must have {least}–{most} characters, got {len(value)}."
-            elif any((ord(sign) < 32 and sign not in "\n\t\r") or "\ud800" <= sign <= "\udfff" for sign in value):
-                yield f"{name} holds control characters."
 
 
 def _between(request: GenerationRequest) -> Iterator[str]:
@@ -276,25 +243,6 @@ def _between(request: GenerationRequest) -> Iterator[str]:
             yield f"{name} must be a multiple of {unit} from 64 to {largest} for {request.family}, got {value}."
     if request.controlnet and request.controlnet.start >= request.controlnet.end:
         yield f"controlnet.start must be below controlnet.end, got {request.controlnet.start:g}."
-
-
-def _has_type(value: Any, wanted: Any) -> bool:
-    if typing.get_origin(wanted) is tuple:
-        return isinstance(value, tuple) and all(isinstance(item, LoraUse) for item in value)
-    if isinstance(wanted, types.UnionType):
-        return any(_has_type(value, part) for part in typing.get_args(wanted))
-    if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if wanted is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if wanted is BaseFiles:
-        return isinstance(value, BaseFiles) and all(isinstance(path, str) for path in vars(value).values())
-    return isinstance(value, wanted)
-
-
-def _type_name(wanted: Any) -> str:
-    names = {int: "a whole number", float: "a number", str: "text", BaseFiles: "a group of file paths"}
-    return names.get(wanted, "a list of LoRAs" if typing.get_origin(wanted) is tuple else "a group of settings")
 
 
 def _name(path: str) -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import struct
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..media.pictures import SUFFIXES
 from ..media.pixels import MAX_BYTES
@@ -63,7 +61,6 @@ def check_weights(path: Path) -> None:
 
 def tidied(lora: Lora, weights: Path, digest: str) -> Lora:
     """The record with what is true here, and nothing overlong."""
-    scores = {str(key)[:60]: float(value) for key, value in (lora.scores or {}).items() if _is_number(value)}
     return replace(
         lora,
         name=lora.name[:300],
@@ -72,11 +69,6 @@ def tidied(lora: Lora, weights: Path, digest: str) -> Lora:
         created=lora.created[:40],
         job="",
         base=without_paths(lora.base),
-        scores=scores if lora.scores is not None else None,
         sha256=digest,
         bytes=weights.stat().st_size,
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -128,7 +128,6 @@ def _adopt(library: Library, folder: CharacterFolder, path: Path, what: str) -> 
             path.unlink(missing_ok=True)
             if not shares_caption(path):
                 path.with_suffix(".txt").unlink(missing_ok=True)
-    index.refresh(library, folder.slug)
     return TakenIn(character=folder.slug, file=file, what="renamed" if what == "unsafe" else what)
 
 
@@ -158,7 +157,7 @@ def _place(
     change.put(out / "original", folder.originals / original)
     put_working(change, folder, target, replace(record, original=original), found, out)
     caption = path.with_suffix(".txt")
-    if target.stem != path.stem and caption.is_file():
+    if target.stem != path.stem and caption.is_file() and not caption.is_symlink():
         change.copy(caption, target.with_suffix(".txt"))
     if target != path and good:
         change.remove(path)
@@ -177,7 +176,6 @@ def _bury(library: Library, slug: str, file: str) -> str:
             record = None
         entry = replace(trash.new_entry("photos", f"{file} (removed by hand)", slug), photos=(file,))
         trash.throw_away(library, change, entry, parts(folder, folder.images / file, record))
-    index.refresh(library, slug)
     return file
 
 

@@ -37,6 +37,8 @@ _SPARE = 50 * 10**6
 """Bytes that stay free on the disk."""
 _BLOCK = 1 << 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_MOST_FOLDERS = 50
+"""Folders inside each other. Datasets have a few; tens of thousands take minutes to look through."""
 _JUNK = ("__macosx", "thumbs.db", "desktop.ini")
 """What systems put into archives by themselves, beside hidden files."""
 _DAMAGED = (
@@ -187,6 +189,8 @@ def _check_info(info: zipfile.ZipInfo) -> None:
     parts = name.rstrip("/").split("/")
     if "\\" in name or "\0" in name or name.startswith("/") or name[1:2] == ":" or {"", ".", ".."} & set(parts):
         raise unsafe(f"{names.shown(name)} would lead out of the folder it is unpacked into.")
+    if len(parts) > _MOST_FOLDERS:
+        raise unsafe(f"{names.shown(parts[-1])} lies in {len(parts) - 1:,} folders inside each other.")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise unsafe(f"{names.shown(name)} is a link or a device, not a file.")

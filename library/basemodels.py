@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,8 +13,8 @@ from .. import settings
 from ..errors import IsengardError
 from ..trainer.plan import identify
 
-_MOST_FILES = 2000
-"""Files of a folder that are looked at."""
+_MOST_FILES, _MOST_FOLDERS = 2000, 5000
+"""Files of a folder that are looked at, and folders inside it."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,19 @@ def _candidates(wanted: Wanted) -> Iterator[Path]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Weights in a folder and in those inside it, the outer ones first, as ComfyUI lists them."""
-    found = islice(folder.rglob("*.safetensors"), _MOST_FILES)
+    """Weights in a folder and in those inside it, the outer ones first. Links are followed, as ComfyUI follows them:
+    people keep their models on another disk."""
+    found = islice(_weights(folder), _MOST_FILES)
     return sorted((path for path in found if path.is_file()), key=lambda path: (len(path.parts), path))
+
+
+def _weights(folder: Path) -> Iterator[Path]:
+    seen = {os.path.realpath(folder)}
+    for place, folders, files in islice(os.walk(folder, followlinks=True), _MOST_FOLDERS):
+        real = {name: os.path.realpath(Path(place, name)) for name in folders}
+        folders[:] = [name for name in folders if real[name] not in seen]  # a link may lead back to where it lies
+        seen.update(real.values())
+        yield from (Path(place, name) for name in files if name.endswith(".safetensors"))
 
 
 def _look(path: Path, part: str, family: str) -> tuple[Path, IsengardError | None, str]:

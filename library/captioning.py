@@ -11,12 +11,11 @@ from typing import Any
 
 from ..errors import IsengardError
 from ..files import read_json
-from ..media.captions import read_caption
 from . import names
 from .captions import edits, linter
 from .characters import get, now
 from .journal import Transaction
-from .photo_files import Key, by_character, existing
+from .photo_files import Key, by_character, caption_beside, existing
 from .store import Library
 
 KEPT_UNDOS = 50
@@ -52,13 +51,18 @@ class Undone:
 
 
 def preview(library: Library, keys: Iterable[Key], operation: edits.Operation) -> tuple[CaptionChange, ...]:
-    """What an operation would change. Raises PHOTO_MISSING, CAPTION_TOO_LONG and what `captions.edits` raises."""
+    """What an operation would change. Captions that can't be read stay as they are, unless they are set anew.
+
+    Raises PHOTO_MISSING, CAPTION_TOO_LONG and what `captions.edits` raises.
+    """
     changes = []
+    anew = isinstance(operation, edits.SetText)
     for slug, files in by_character(keys).items():
         folder = library.folder(slug)
         character = get(library, slug)
-        captions = {file: _present(existing(folder, file)) for file in files}
-        found = edits.apply(operation, captions, trigger=character.trigger_word, class_word=character.class_word)
+        captions = {file: _readable(existing(folder, file)) for file in files}
+        known = {file: text or "" for file, text in captions.items() if anew or text is not None}
+        found = edits.apply(operation, known, trigger=character.trigger_word, class_word=character.class_word)
         changes += [
             CaptionChange(character=slug, file=file, before=change.before, after=change.after)
             for file, change in found.items()
@@ -91,7 +95,8 @@ def write_unchanged(
 ) -> tuple[Changed, tuple[Key, ...]]:
     """Writes captions that were proposed a while ago, where the caption is still what it was then.
 
-    Also returns the photos that are gone or whose caption was changed since: left as they are. Raises CAPTION_TOO_LONG.
+    Also returns the photos that are gone or whose caption was changed since, or can't be read: left as they are. Raises
+    CAPTION_TOO_LONG.
     """
     given = list(proposed)
     fresh, conflicts = [], []
@@ -101,7 +106,7 @@ def write_unchanged(
             image = None
             with suppress(IsengardError):
                 image = library.folder(item.character).find_image(item.file)
-            if image is None or _present(image) != item.before:
+            if image is None or _readable(image) != item.before:
                 conflicts.append((item.character, item.file))
                 continue
             found = edits.apply(edits.SetText(text=item.after), {item.file: item.before}, trigger="", class_word="")
@@ -183,9 +188,18 @@ def _put(transaction: Transaction, texts: Mapping[Path, str]) -> None:
             transaction.remove(path)
 
 
+def is_unreadable(image: Path) -> bool:
+    """Whether there is a caption beside a photo that can't be read, which is somebody's work all the same."""
+    return _readable(image) is None
+
+
 def _present(image: Path) -> str:
-    """The caption that is there; one that can't be read counts as none and is replaced by what is written."""
+    """The caption that is there; one that can't be read counts as none."""
+    return _readable(image) or ""
+
+
+def _readable(image: Path) -> str | None:
     try:
-        return read_caption(image)
+        return caption_beside(image)
     except IsengardError:
-        return ""
+        return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import settings
 from ..errors import IsengardError
+from ..files import read_bytes
 from ..trainer.presets import FAMILIES, largest_size
 from . import names, triggers
 from .folders import CharacterFolder
@@ -102,10 +103,8 @@ def list_all(library: Library) -> tuple[list[Character], list[IsengardError]]:
         try:
             found.append(get(library, slug))
         except IsengardError as problem:
-            if problem.code not in (
-                "CHARACTER_MISSING",
-                "NAME_INVALID",
-            ):  # a folder that is no character is passed over
+            # A folder that is no character is passed over.
+            if problem.code not in ("CHARACTER_MISSING", "NAME_INVALID"):
                 problem.details["character"] = slug
                 broken.append(problem)
     return sorted(found, key=lambda character: (character.name.casefold(), character.id)), broken
@@ -134,7 +133,7 @@ def update(library: Library, slug: str, changes: Mapping[str, Any], *, etag: str
         _check(new)
         if names.folded(new.trigger_word) != names.folded(old.trigger_word):
             _check_unique(library, new)
-        if new.cover and folder.find_image(new.cover) is None:
+        if new.cover and new.cover != old.cover and folder.find_image(new.cover) is None:
             raise IsengardError("PHOTO_MISSING", f"{old.name} has no photo {names.shown(new.cover)}.")
         if new.lora and new.lora != old.lora and not names.inside(folder.loras, f"{new.lora}.json").is_file():
             raise IsengardError("LORA_MISSING", f"{old.name} has no LoRA {names.shown(new.lora)}.")
@@ -184,8 +183,10 @@ def character_from_dict(found: Any, where: str, *, slug: str, etag: str = "") ->
 
 def _read(folder: CharacterFolder) -> Character:
     try:
-        data = folder.file.read_bytes()
+        data = read_bytes(folder.file)
         found = json.loads(data)
+    except FileNotFoundError as problem:  # deleted since somebody saw that it is there
+        raise IsengardError("CHARACTER_MISSING", f"There is no character {names.shown(folder.slug)}.") from problem
     except (OSError, ValueError, RecursionError) as problem:
         raise _corrupt(str(folder.file), str(problem)) from problem
     return character_from_dict(found, str(folder.file), slug=folder.slug, etag=hashlib.sha256(data).hexdigest()[:20])

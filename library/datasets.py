@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import IsengardError
 from ..files import replace as put_in_place
 from ..files import sync, told_plainly
-from ..media.captions import place_trigger, read_caption
+from ..media.captions import place_trigger
 from ..media.pictures import SUFFIXES, listed
 from ..media.pixels import MAX_BYTES
 from ..sentences import Said
@@ -27,6 +27,7 @@ from . import characters, names, photos, scratch, triggers
 from .archives import Archive, Entry
 from .arrivals import Imported, Progress, settle
 from .characters import Character
+from .photo_files import caption_beside, own_files
 from .photos import Source
 from .scratch import Workspace
 from .store import Library
@@ -202,16 +203,16 @@ def _is_picture(name: str) -> bool:
 
 
 def _accepted(library: Library, slug: str) -> list[Path]:
-    images = library.folder(slug).images
-    found = sorted(images.iterdir()) if images.is_dir() else []
-    accepted = [path for path in found if _is_picture(path.name) and names.is_safe(path.name) and path.is_file()]
+    folder = library.folder(slug)
+    found = own_files(folder, folder.images)
+    accepted = [path for path in found if _is_picture(path.name) and names.is_safe(path.name)]
     if not accepted:
         raise IsengardError("PHOTOS_NONE", f"{slug} has no accepted photos.")
     return accepted
 
 
 def _caption(image: Path, character: Character, layout: str, place: bool) -> str:
-    text = read_caption(image)
+    text = caption_beside(image)
     if place:
         text = place_trigger(text, character.trigger_word, character.class_word)
     if layout == "ai-toolkit":

@@ -50,7 +50,7 @@ def write_bundle(job: JobFolder, target: Path, redaction: Redaction, *, root: Pa
     Large logs are read line by line; of very large ones the beginning is left out.
     """
     missing: list[str] = []
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as bundle:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as bundle:
         for name in _RECORDS:
             _add_json(bundle, job.path / name, name, redaction, missing)
         for path in (job.dataset_file, job.events_file, *files_of(job.log_file), job.path / "output.txt"):

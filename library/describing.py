@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
-from . import index, query
+from . import captioning, index, query
 from .captions.captioners.interface import Captioner, CaptionRequest, CaptionResult
 from .characters import get
 from .photo_files import Key, by_character, existing
@@ -19,9 +19,10 @@ _LIGHT = {"bright": "bright", "dim": "dark", "warm": "warm", "cool": "cool"}
 
 
 def without_caption(library: Library, keys: Iterable[Key]) -> list[Key]:
-    """Those of these photos that have none yet."""
+    """Those of these photos that have none yet. One that can't be read is one."""
     empty = set(query.keys(library, query.Query(captions="empty")))
-    return [key for key in keys if key in empty]
+    found = [(key, library.folder(key[0]).find_image(key[1])) for key in keys if key in empty]
+    return [key for key, image in found if image and not captioning.is_unreadable(image)]
 
 
 def check_there(library: Library, keys: Iterable[Key]) -> None:

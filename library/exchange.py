@@ -19,7 +19,7 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -33,6 +33,7 @@ from . import finished, names, scratch
 from . import loras as lora_files
 from .characters import get, now
 from .folders import CharacterFolder
+from .photo_files import own_files
 from .records import Edit, Record, read_record
 from .store import Library
 
@@ -195,13 +196,13 @@ def _still(
     In a library that can only be read they are taken where they are.
     """
     if not os.access(library.root, os.W_OK):
-        yield _contents(library, slug, originals=originals, loras=loras), None
+        yield _contents(library, slug, with_originals=originals, loras=loras), None
         return
     library.tidy_up()
     finished.take_in(library)
     with scratch.workspace(library.scratch, "export") as desk:
         with library.changing(), told_plainly(desk.path):
-            contents = _contents(library, slug, originals=originals, loras=loras)
+            contents = _contents(library, slug, with_originals=originals, loras=loras)
             for number, (name, content) in enumerate(contents.files.items()):
                 if isinstance(content, Path) and content.is_relative_to(library.characters):
                     contents.files[name] = _linked(content, desk.path / str(number))
@@ -216,14 +217,17 @@ def _linked(path: Path, aside: Path) -> Path:
     return aside
 
 
-def _contents(library: Library, slug: str, *, originals: bool, loras: bool) -> _Contents:
+def _contents(library: Library, slug: str, *, with_originals: bool, loras: bool) -> _Contents:
     folder = library.folder(slug)
     contents = _Contents()
     contents.files["character.json"] = _json({**get(library, slug).as_dict(), "id": slug})
+    originals = own_files(folder, folder.originals) if with_originals else []
     for place in (folder.images, folder.rejected):
-        for path in sorted(place.iterdir()) if place.is_dir() else []:
-            if path.suffix.lower() in SUFFIXES and path.is_file() and not path.is_symlink():
-                _photo(contents, folder, path, originals=originals)
+        files = own_files(folder, place)
+        own = {*files, *originals}
+        for path in files:
+            if path.suffix.lower() in SUFFIXES:
+                _photo(contents, folder, path, own)
     if loras:
         _loras(contents, library, folder)
     return contents
@@ -245,7 +249,9 @@ def _loras(contents: _Contents, library: Library, folder: CharacterFolder) -> No
         contents.loras += 1
 
 
-def _photo(contents: _Contents, folder: CharacterFolder, path: Path, *, originals: bool) -> None:
+def _photo(contents: _Contents, folder: CharacterFolder, path: Path, own: Set[Path]) -> None:
+    """Adds a photo with its caption, its original and its record, as far as these are among the character's `own`
+    files."""
     with path.open("rb") as file:
         if picture_format(file.read(64)) is None or path.stat().st_size > MAX_BYTES:
             contents.warnings.append(f"{names.shown(path.name)} is left out: it is not a picture, or far too large.")
@@ -257,12 +263,12 @@ def _photo(contents: _Contents, folder: CharacterFolder, path: Path, *, original
     contents.files[name] = path
     contents.photos += 1
     caption = path.with_suffix(".txt")
-    if caption.is_file() and not caption.is_symlink() and caption.stat().st_size <= MAX_CAPTION:
+    if caption in own and caption.stat().st_size <= MAX_CAPTION:
         contents.files[str(Path(name).with_suffix(".txt").as_posix())] = caption
     if record is None or Path(name).name != path.name:
         return  # without a record it is taken in as one that was put there by hand
     original = folder.originals / record.original if names.is_safe(record.original) else None
-    if record.original and not (originals and original and original.is_file()):
+    if record.original and original not in own:
         record = replace(record, original="", edit=Edit(), history=())
     elif original:
         contents.files[f"originals/{original.name}"] = original

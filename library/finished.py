@@ -6,13 +6,11 @@ calls this module first, so that nobody sees a job that is done without its LoRA
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from .. import log
 from ..errors import IsengardError
@@ -105,14 +103,7 @@ def scores_of(folder: JobFolder) -> Mapping[str, float] | None:
     """What the trainer has measured of its LoRA: `scores` in result.json, names with numbers; None if it measured
     nothing."""
     found = read_json(folder.result_file)
-    given = found.get("scores") if isinstance(found, dict) else None
-    if not isinstance(given, dict):
-        return None
-    return {str(name)[:60]: float(value) for name, value in given.items() if _is_number(value)} or None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return lora_records.sound_scores(found.get("scores") if isinstance(found, dict) else None) or None
 
 
 def _jobs(library: Library) -> Iterator[Path]:

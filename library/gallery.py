@@ -9,6 +9,7 @@ gallery/<yyyy-mm>/<id>.png    the picture, which itself carries its settings
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -28,6 +29,8 @@ FORMAT = 1
 THUMBNAIL = 384
 """Pixels of a thumbnail's longest side; smaller pictures stay as they are."""
 _HIDDEN = ".thumbnails"
+_DEEPEST = 50
+"""So many lists and objects may lie inside each other in what a picture was made with; in ours it is a few."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,16 +191,23 @@ def _checked(found: Any, path: Path) -> tuple[str, dict[str, Any]]:
     created = found.get("created")
     if not isinstance(created, str) or len(created) > 40:
         raise IsengardError("PICTURE_CORRUPT", f"{path.name} does not say when its picture was made.")
-    return created, _plain(found["settings"])
+    return _plain(created), _plain(found["settings"])
 
 
-def _plain(value: Any) -> Any:
-    """The same without halves of surrogate pairs, which JSON may hold and no text file, index or answer takes."""
+def _plain(value: Any, depth: int = 0) -> Any:
+    """The same without what JSON may hold and no text file, index or answer takes: halves of surrogate pairs, numbers
+    that are none. Raises PICTURE_CORRUPT for lists in lists without end."""
+    if depth > _DEEPEST:
+        raise IsengardError("PICTURE_CORRUPT", "What the picture was made with lies too deep in each other.")
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return {_plain(key): _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item, depth + 1) for key, item in value.items()}
+    return value
 
 
 def _born(path: Path) -> str:

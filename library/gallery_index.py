@@ -3,40 +3,37 @@ files, again where a folder's or a file's time says that something changed."""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import log
 from ..errors import IsengardError
-from ..files import remove
 from . import gallery, names
-from .damaged import IndexDamagedError, asked_again
+from .connections import Tables, place_of
+from .cursors import packed, unpacked
+from .damaged import asked_again
 from .gallery import Picture
 from .store import Library
 
-VERSION = 1
-"""Of the tables; another one is thrown away."""
 MOST = 500
 """Pictures on a page."""
 _RECENT_NS = 2_000_000_000
 """A folder that changed so shortly before it was looked at may change again within one tick of its clock."""
-_TABLES = f"""
-PRAGMA user_version = {VERSION};
+_TABLES = Tables(
+    version=1,
+    sql="""
 CREATE TABLE pictures (
     id TEXT PRIMARY KEY, month TEXT, signature TEXT, created TEXT, characters TEXT, loras TEXT, words TEXT,
     settings TEXT, problem TEXT
 );
 CREATE INDEX by_time ON pictures (created, id);
 CREATE TABLE months (name TEXT PRIMARY KEY, signature TEXT);
-"""
-_LOG = log.get("library.gallery")
+""",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +70,8 @@ def search(library: Library, query: Query) -> Page:
     if not 1 <= query.limit <= MOST:
         raise IsengardError("QUERY_INVALID", f"limit must be 1–{MOST}, got {query.limit}.")
     where, values = _conditions(query)
-    at, place = ("(created, id) < (?, ?)", _decoded(query.cursor)) if query.cursor else ("1", [])
-    with _connected(library) as index:
+    at, place = ("(created, id) < (?, ?)", unpacked(query.cursor, 2)) if query.cursor else ("1", [])
+    with library.connections.to(place_of(library.root, "gallery.sqlite"), _TABLES) as index:
         _refresh(library, index)
         total = index.execute(f"SELECT count(*) FROM pictures WHERE {where}", values).fetchone()[0]
         damaged = index.execute("SELECT count(*) FROM pictures WHERE problem != ''").fetchone()[0]
@@ -86,9 +83,8 @@ def search(library: Library, query: Query) -> Page:
     found = [Picture(id=row[0], created=row[1], settings=json.loads(row[2]), problem=row[3]) for row in rows]
     more = len(found) > query.limit
     found = found[: query.limit]
-    return Page(
-        pictures=tuple(found), cursor=_encoded(found[-1]) if more else "", total=int(total), damaged=int(damaged)
-    )
+    cursor = packed([found[-1].created, found[-1].id]) if more else ""
+    return Page(pictures=tuple(found), cursor=cursor, total=int(total), damaged=int(damaged))
 
 
 def _conditions(query: Query) -> tuple[str, list[str]]:
@@ -175,68 +171,3 @@ def _signature(path: Path) -> str:
     mtime = path.stat().st_mtime_ns
     moment = time.time_ns()
     return f"{mtime} {moment}" if abs(moment - mtime) < _RECENT_NS else str(mtime)
-
-
-@contextmanager
-def _connected(library: Library) -> Iterator[sqlite3.Connection]:
-    path = library.root / "gallery.sqlite"
-    if not os.access(library.root, os.W_OK):
-        path = Path(":memory:")  # a library that can only be read
-    try:
-        connection = _open(path)
-    except sqlite3.Error as problem:
-        raise IsengardError("LIBRARY_BUSY", f"{path} can't be used: {problem}.") from problem
-    try:
-        yield connection
-    except sqlite3.DatabaseError as problem:
-        connection.close()
-        if isinstance(problem, sqlite3.OperationalError) and "malformed" not in str(problem):
-            raise IsengardError("LIBRARY_BUSY", f"{path} can't be used: {problem}.", hint="Try again.") from problem
-        _throw_away(path)
-        raise IndexDamagedError(path) from problem
-    finally:
-        connection.close()
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """The index, made if there is none, and made again if it is damaged or another version's."""
-    for _ in range(2):
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        try:
-            connection.execute("PRAGMA synchronous = OFF")  # can be made again
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                connection.executescript(f"BEGIN EXCLUSIVE;{_TABLES}COMMIT;")
-            if version in (0, VERSION):
-                return connection
-            connection.close()
-        except sqlite3.OperationalError:
-            made = connection.execute("PRAGMA user_version").fetchone()[0] == VERSION  # another process was faster
-            if made and not connection.in_transaction:
-                return connection
-            connection.close()
-            raise
-        except sqlite3.DatabaseError as problem:
-            connection.close()
-            _LOG.warning("the gallery's index is damaged and made again", problem=str(problem))
-        _throw_away(path)
-    raise sqlite3.DatabaseError("it can't be made again")
-
-
-def _throw_away(path: Path) -> None:
-    for ending in ("", "-journal"):
-        remove(path.with_name(path.name + ending))
-
-
-def _encoded(picture: Picture) -> str:
-    return base64.urlsafe_b64encode(json.dumps([picture.created, picture.id]).encode()).decode()
-
-
-def _decoded(cursor: str) -> list[str]:
-    try:
-        created, picture_id = json.loads(base64.urlsafe_b64decode(cursor))
-        if not (isinstance(created, str) and isinstance(picture_id, str)):
-            raise ValueError("it holds no texts")
-    except (ValueError, TypeError) as problem:
-        raise IsengardError("QUERY_INVALID", "cursor is none of ours.", hint="Begin with the first page.") from problem
-    return [created, picture_id]

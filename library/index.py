@@ -6,23 +6,20 @@ a character with the disk and reads again what differs; `refresh_changed` does s
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from .. import log, settings
+from .. import settings
 from ..errors import IsengardError
-from ..files import remove
 from . import characters
 from .characters import Character
-from .damaged import IndexDamagedError
+from .connections import Tables, place_of
 from .folders import WATCHED, CharacterFolder
 from .index_rows import COLUMNS, on_disk, read_row
 from .listed import listed
@@ -30,12 +27,11 @@ from .report.findings import TRAINING_SIZE, Finding, photo_findings, set_finding
 from .report.measures import Measures
 from .store import Library
 
-VERSION = 4
-"""Of the tables; another one is thrown away."""
 _RECENT_NS = 2_000_000_000
 """A folder that changed so shortly before it was looked at may change again within one tick of its clock."""
-_TABLES = f"""
-PRAGMA user_version = {VERSION};
+_TABLES = Tables(
+    version=5,
+    sql="""
 CREATE TABLE photos (
     slug TEXT, file TEXT, signature TEXT, rejected INTEGER, state TEXT, title TEXT, caption TEXT, words TEXT,
     has_trigger INTEGER, width INTEGER, height INTEGER, pixels INTEGER, bytes INTEGER, added TEXT, taken TEXT,
@@ -46,33 +42,14 @@ CREATE INDEX photos_by_added ON photos (added, slug, file);
 CREATE TABLE findings (slug TEXT, file TEXT, code TEXT, level TEXT, PRIMARY KEY (slug, file, code));
 CREATE INDEX findings_by_code ON findings (code, level);
 CREATE TABLE folders (slug TEXT PRIMARY KEY, signature TEXT);
-"""
+""",
+)
 _SEVERITY = {"reject": 3, "warn": 2, "info": 1}
-_LOG = log.get("library.index")
 
 
-@contextmanager
-def connected(library: Library) -> Iterator[sqlite3.Connection]:
-    """The index, made if there is none or it is damaged. What is written in the block is there when it ends.
-
-    Raises LIBRARY_BUSY, and IndexDamagedError for damage that shows in the block.
-    """
-    path = _file(library)
-    connection = library.connections.take(path) or _open(path)
-    try:
-        with connection:
-            yield connection
-    except sqlite3.DatabaseError as problem:
-        connection.close()
-        if isinstance(problem, sqlite3.OperationalError) and "malformed" not in str(problem):
-            raise IsengardError("LIBRARY_BUSY", f"The index {path} can't be used: {problem}.") from problem
-        library.connections.close()
-        _throw_away(path)
-        raise IndexDamagedError(path) from problem
-    except BaseException:
-        connection.close()
-        raise
-    library.connections.keep(path, connection)
+def connected(library: Library) -> AbstractContextManager[sqlite3.Connection]:
+    """The index; see `Connections.to`."""
+    return library.connections.to(_file(library), _TABLES)
 
 
 def stamp(library: Library) -> tuple[int, ...]:
@@ -101,35 +78,47 @@ def refresh_changed(library: Library) -> list[str]:
 
 
 def refresh(library: Library, slug: str) -> bool:
-    """Brings one character up to date, file by file. Returns whether anything differed."""
+    """Brings one character up to date, file by file. Returns whether anything differed.
+
+    Files are read before the index is locked: others need not wait while thousands are.
+    """
     folder = CharacterFolder(library.characters / slug)
     signature = _folder_signature(str(folder.path))
     known_as, usable = _character(library, slug)
     trigger, size = (known_as.trigger_word, known_as.training_size) if known_as else ("", TRAINING_SIZE)
     found = on_disk(folder, f"{trigger} {size}") if usable else {}
     with connected(library) as index:
+        known = _signatures(index, slug)
+    changed = [file for file, item in found.items() if known.get(file) != item.signature]
+    differing = [*(file for file in known if file not in found), *changed]
+    rows = {file: read_row(folder, file, found[file], trigger) for file in changed}
+    with connected(library) as index:
         index.execute("BEGIN IMMEDIATE")
-        rows = index.execute("SELECT file, signature FROM photos WHERE slug = ?", (slug,)).fetchall()
-        known: dict[str, str] = dict(rows)
-        gone = [(slug, file) for file in known if file not in found]
-        changed = [file for file, item in found.items() if known.get(file) != item.signature]
-        index.executemany("DELETE FROM photos WHERE slug = ? AND file = ?", gone)
-        index.executemany(
-            "DELETE FROM findings WHERE slug = ? AND file = ?", [*gone, *((slug, file) for file in changed)]
-        )
-        marks = ", ".join("?" for _ in COLUMNS)
-        index.executemany(
-            f"INSERT OR REPLACE INTO photos ({', '.join(COLUMNS)}) VALUES ({marks})",
-            (read_row(folder, file, found[file], trigger) for file in changed),
-        )
-        if gone or changed:
+        now = _signatures(index, slug) if differing else known
+        mine = {file for file in differing if now.get(file) == known.get(file)}  # of others somebody knows more by now
+        _write(index, slug, mine, [row for file, row in rows.items() if file in mine])
+        if mine:
             _judge(index, slug, size)
             _list(index, slug)
-        if usable:
+        if usable and len(mine) == len(differing):
             index.execute("INSERT OR REPLACE INTO folders VALUES (?, ?)", (slug, signature))
         else:
             index.execute("DELETE FROM folders WHERE slug = ?", (slug,))
-    return bool(gone or changed)
+    return bool(differing)
+
+
+def _signatures(index: sqlite3.Connection, slug: str) -> dict[str, str]:
+    """By photo, of the files that it was read from."""
+    return dict(index.execute("SELECT file, signature FROM photos WHERE slug = ?", (slug,)).fetchall())
+
+
+def _write(index: sqlite3.Connection, slug: str, files: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """These rows in place of what was known of these files."""
+    keys = [(slug, file) for file in files]
+    index.executemany("DELETE FROM photos WHERE slug = ? AND file = ?", keys)
+    index.executemany("DELETE FROM findings WHERE slug = ? AND file = ?", keys)
+    marks = ", ".join("?" for _ in COLUMNS)
+    index.executemany(f"INSERT INTO photos ({', '.join(COLUMNS)}) VALUES ({marks})", rows)
 
 
 def measures_of(row: Mapping[str, Any]) -> Measures | None:
@@ -137,54 +126,8 @@ def measures_of(row: Mapping[str, Any]) -> Measures | None:
     return Measures.from_dict(json.loads(row["measures"])) if row["measures"] else None
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    for attempt in (1, 2):
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        try:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA synchronous = OFF")  # can be made again
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == VERSION:
-                return connection
-            if version:
-                connection.close()
-                _throw_away(path)
-                continue
-            _make_tables(connection)
-            return connection
-        except sqlite3.DatabaseError as problem:
-            connection.close()
-            if attempt == 2 or isinstance(problem, sqlite3.OperationalError):
-                raise IsengardError("LIBRARY_BUSY", f"The index {path} can't be used: {problem}.") from problem
-            _LOG.warning("index_damaged", path=str(path), problem=str(problem))
-            _throw_away(path)
-    raise AssertionError("the second attempt returns or raises")
-
-
 def _file(library: Library) -> Path:
-    """Where the index is: in a private folder for temporary files if the library is one that can only be read."""
-    if os.access(library.root, os.W_OK):
-        return library.index_file
-    user = str(os.getuid()) if hasattr(os, "getuid") else "user"
-    private = Path(tempfile.gettempdir()) / f"isengard-{user}"
-    private.mkdir(mode=0o700, exist_ok=True)
-    return private / f"{hashlib.sha256(str(library.root).encode()).hexdigest()[:16]}.sqlite"
-
-
-def _make_tables(connection: sqlite3.Connection) -> None:
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(f"BEGIN EXCLUSIVE;{_TABLES}COMMIT;")
-    except sqlite3.OperationalError:
-        if connection.in_transaction:
-            connection.rollback()
-        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:  # else another process was faster
-            raise
-
-
-def _throw_away(path: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
-        remove(path.with_name(path.name + ending))
+    return place_of(library.root, library.index_file.name)
 
 
 def _character(library: Library, slug: str) -> tuple[Character | None, bool]:

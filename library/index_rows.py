@@ -9,13 +9,13 @@ from typing import Any
 
 from ..errors import IsengardError
 from ..files import read_json
-from ..media.captions import read_caption
+from ..media.captions import has_trigger
 from ..media.pictures import SUFFIXES
 from ..media.pixels import known_note
 from ..sentences import Said, as_said, several
 from . import names
 from .folders import CharacterFolder
-from .photo_files import stamps_of
+from .photo_files import caption_beside, stamps_of
 from .records import Record, read_record
 from .report.measures import Measures
 
@@ -62,7 +62,7 @@ def read_row(folder: CharacterFolder, file: str, found: Found, trigger: str) -> 
     notes: list[str] = []
     caption = ""
     try:
-        caption = read_caption(found.path)
+        caption = caption_beside(found.path)
     except IsengardError as problem:
         notes.append(Said("photo.caption_unreadable", problem.message))
     record, state = _record(folder, file, found, notes)
@@ -79,7 +79,7 @@ def read_row(folder: CharacterFolder, file: str, found: Found, trigger: str) -> 
         title,
         caption,
         f"{caption}\n{title}\n{file}".casefold(),
-        int(bool(trigger) and trigger.casefold() in caption.casefold()),
+        int(has_trigger(caption, trigger)),
         measures.width if measures else 0,
         measures.height if measures else 0,
         measures.width * measures.height if measures else 0,

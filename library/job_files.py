@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import IsengardError
 from ..files import read_json
-from ..sentences import as_said
+from ..sentences import as_said, from_json
 from ..trainer.job import JobFolder, TrainingConfig, job_identity
 from .plans import Plan
 
@@ -29,7 +29,19 @@ def read_origin(folder: JobFolder) -> dict[str, Any]:
         raise IsengardError("JOB_CORRUPT", f"{folder.path / ORIGIN} says nothing of the job.")
     if isinstance(found.get("format"), int) and found["format"] > FORMAT:
         raise IsengardError("LIBRARY_NEWER", f"{folder.path / ORIGIN} was written by a newer version of Isengard.")
+    try:
+        _check_origin(found)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise IsengardError("JOB_CORRUPT", f"{folder.path / ORIGIN} can't be used: {problem!r}.") from problem
     return found
+
+
+def _check_origin(found: dict[str, Any]) -> None:
+    for name, kind in (("character", str), ("lora", str), ("photos", int), ("plan", dict), ("warnings", list)):
+        if not isinstance(found.get(name), kind | None):
+            raise TypeError(f"{name} is {found[name]!r:.60}")
+    for warning in found.get("warnings") or ():
+        from_json(warning)
 
 
 def finished_lora(folder: JobFolder) -> Path:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, ParamSpec
 
 from ..errors import IsengardError
 from ..trainer.job import JobFolder
 
+_Given = ParamSpec("_Given")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _CHUNK = 1 << 18
 _MOST_LINE = 1 << 20
-"""Of a longer line only the beginning is looked at."""
+"""Bytes; of a longer line only so many are looked at together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +53,25 @@ def files_of(log: Path) -> list[Path]:
     return [path for path in (*numbered, log) if path.is_file()]
 
 
+def _patiently(read: Callable[_Given, LogPage]) -> Callable[_Given, LogPage]:
+    """Reads again where a file went while logs were rotated."""
+
+    @functools.wraps(read)
+    def answer(*args: _Given.args, **values: _Given.kwargs) -> LogPage:
+        for _ in range(5):
+            with suppress(FileNotFoundError):
+                return read(*args, **values)
+        return read(*args, **values)
+
+    return answer
+
+
+@_patiently
 def tail(job: JobFolder, query: LogQuery) -> LogPage:
     """The last lines that fit, at most `query.limit`."""
     files = files_of(job.log_file)
     found: list[dict[str, Any]] = []
-    cursor = _cursor(files[-1], _whole_lines(files[-1])) if files else ""
+    cursor = _end_of(files[-1]) if files else ""
     for path in reversed(files):
         for line in _backwards(path):
             entry = _fitting(line, query)
@@ -64,6 +82,7 @@ def tail(job: JobFolder, query: LogQuery) -> LogPage:
     return LogPage(lines=found[::-1], cursor=cursor, more=False)
 
 
+@_patiently
 def read_on(job: JobFolder, query: LogQuery, cursor: str = "") -> LogPage:
     """Lines from a place on, or from the beginning. Raises REQUEST_INVALID for a cursor that is none."""
     files = files_of(job.log_file)
@@ -86,17 +105,17 @@ def read_on(job: JobFolder, query: LogQuery, cursor: str = "") -> LogPage:
                 if entry is not None:
                     found.append(entry)
                     if len(found) == query.limit:
-                        return LogPage(lines=found, cursor=_cursor(path, offset), more=True)
-        cursor, offset = _cursor(path, offset), 0
+                        return LogPage(lines=found, cursor=_cursor(stream, offset), more=True)
+            cursor, offset = _cursor(stream, offset), 0
     return LogPage(lines=found, cursor=cursor, more=False)
 
 
-def _whole_lines(path: Path) -> int:
-    """Bytes up to the end of the last line that is complete."""
+def _end_of(path: Path) -> str:
+    """The place behind the last line that is complete."""
     with path.open("rb") as stream:
         size = stream.seek(0, 2)
         stream.seek(max(0, size - _MOST_LINE))
-        return size - len(stream.read().rpartition(b"\n")[2])
+        return _cursor(stream, size - len(stream.read().rpartition(b"\n")[2]))
 
 
 def _backwards(path: Path) -> Iterator[bytes]:
@@ -131,5 +150,6 @@ def _fitting(line: bytes, query: LogQuery) -> dict[str, Any] | None:
     return entry if fits else None
 
 
-def _cursor(path: Path, offset: int) -> str:
-    return f"{path.stat().st_ino}-{offset}"
+def _cursor(stream: BinaryIO, offset: int) -> str:
+    """A place in the file that was read, whatever is called like it by now: logs are rotated while they are read."""
+    return f"{os.fstat(stream.fileno()).st_ino}-{offset}"

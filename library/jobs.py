@@ -97,9 +97,9 @@ class Jobs:
             state=state,
             config=folder.config(),
             photos=origin.get("photos") or len(folder.dataset()),
-            character=str(origin.get("character", "")),
+            character=origin.get("character") or "",
             lora=lora,
-            warnings=tuple(from_json(warning) for warning in origin.get("warnings", ())),
+            warnings=tuple(from_json(warning) for warning in origin.get("warnings") or ()),
             plan=origin.get("plan"),
         )
         if lora or state.state != "done" or not job.character:  # else it is looked at again

@@ -6,6 +6,7 @@ decided: whoever takes the library's lock next carries out what is left of it. B
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -160,7 +161,7 @@ def _carry_out(root: Path, folder: Path) -> None:
         with told_plainly(new):
             if old.exists() or old.is_symlink():
                 new.parent.mkdir(parents=True, exist_ok=True)
-                replace(old, new)
+                _put(old, new)
             elif not new.exists():  # taken away by hand between decision and deed
                 log.get("library.journal").warning("file_vanished", path=str(new.relative_to(root)))
         touched |= {old.parent, new.parent}
@@ -175,6 +176,47 @@ def _carry_out(root: Path, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _put(old: Path, new: Path) -> None:
+    """Renames; from one disk to another it copies. A folder of the library may be a link to a larger disk, or one."""
+    try:
+        replace(old, new)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        _carry_over(old, new)
+
+
+def _carry_over(old: Path, new: Path) -> None:
+    """The copy appears whole. Like all here it can be repeated, wherever it was cut off."""
+    aside = new.with_name(f".{new.name}.moved.tmp")
+    if not old.is_dir() or old.is_symlink():
+        aside.unlink(missing_ok=True)
+        _copy(str(old), str(aside))
+        replace(aside, new)
+        remove(old)
+        return
+    if not new.exists():  # else only the removal may be left
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(old, aside, symlinks=True, copy_function=_copy)
+        for place in (aside, *(path for path in aside.rglob("*") if path.is_dir() and not path.is_symlink())):
+            sync(place)
+        replace(aside, new)
+        sync(new.parent)
+    for path in old.rglob("*"):
+        if not os.path.lexists(new / path.relative_to(old)):
+            raise IsengardError("LIBRARY_CONFLICT", f"{new} is there already, and is another one.")
+    shutil.rmtree(old)
+
+
+def _copy(old: str, new: str) -> None:
+    """With its times, by which the library knows a photo again; not with its rights, which may forbid to sync it."""
+    shutil.copyfile(old, new, follow_symlinks=False)
+    if not Path(new).is_symlink():
+        sync(Path(new))
+        found = Path(old).stat()
+        os.utime(new, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
 def _steps(root: Path, folder: Path) -> tuple[list[tuple[Path, Path]], list[Path]]:
     """What is moved where, and what is removed. Raises LIBRARY_CORRUPT for what was not written here.
 
@@ -182,7 +224,7 @@ def _steps(root: Path, folder: Path) -> tuple[list[tuple[Path, Path]], list[Path
     """
     path = folder / _STEPS
     found = read_json(path, "LIBRARY_CORRUPT")
-    inside = _Inside()
+    inside = Inside()
     try:
         moves = [
             (
@@ -202,8 +244,8 @@ def _steps(root: Path, folder: Path) -> tuple[list[tuple[Path, Path]], list[Path
         ) from problem
 
 
-class _Inside:
-    """Paths that a list names, none of which leads out: by dots, by being absolute, or by a link.
+class Inside:
+    """Paths that a list names, none of which leads out: by dots, by being absolute, or by a link. Raises ValueError.
 
     Only the folders at the top may be links: somebody may have moved one to a larger disk.
     """

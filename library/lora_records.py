@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from .store import Library
 
 FORMAT = 1
 """Version of a record; a reader refuses a newer one."""
+_LARGEST = 1e9
+"""Of a score: what is no number or has no end is not below it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +138,20 @@ def lora_from_dict(found: Any, where: str, *, lora_id: str, character: str) -> L
             raise ValueError("a value has the wrong type")
         if not all(isinstance(group, dict | None) for group in (lora.base, lora.scores)):
             raise ValueError("base or scores is no object")
-        return lora
+        return replace(lora, scores=sound_scores(lora.scores))
     except (AttributeError, TypeError, ValueError) as problem:
         raise IsengardError("RECORD_CORRUPT", f"{where} can't be used: {problem}.") from problem
+
+
+def sound_scores(given: Any) -> dict[str, float] | None:
+    """Names with finite numbers, which is all that scores are; None if `given` is no object of anything."""
+    if not isinstance(given, Mapping):
+        return None
+    return {str(name)[:60]: float(value) for name, value in given.items() if _is_number(value)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 def _read(path: Path, slug: str) -> Lora:

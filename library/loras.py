@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
+from ..files import remove, told_plainly
 from . import finished, lora_records, names, trash
 from .characters import get, now
 from .lora_records import FORMAT, Lora, free_id, lora_from_dict, path_of, stored
@@ -62,7 +63,10 @@ def register(
 
 
 def delete(library: Library, lora_id: str) -> trash.Entry:
-    """Puts a LoRA into the trash; a character that had chosen it has its latest one again. Raises LORA_MISSING."""
+    """Puts a LoRA into the trash; a character that had chosen it has its latest one again.
+
+    Raises LORA_MISSING; FOLDER_NOT_WRITABLE if its weights can't be taken away, which then lie there without a record.
+    """
     lora = find(library, lora_id)
     entry = trash.new_entry("lora", lora.name, lora.character)
     weights = path_of(library, lora)
@@ -78,5 +82,6 @@ def delete(library: Library, lora_id: str) -> trash.Entry:
         if not within and weights.is_file():  # on another disk perhaps: copied, and removed when the change is made
             change.copy(weights, library.trash / entry.id / trash.ELSEWHERE / weights.name)
     if not within:
-        weights.unlink(missing_ok=True)
+        with told_plainly(weights):
+            remove(weights)
     return entry

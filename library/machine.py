@@ -48,6 +48,23 @@ def gpus() -> list[Gpu]:
         pynvml.nvmlShutdown()
 
 
+def chip() -> tuple[int, int] | None:
+    """The first NVIDIA GPU's compute capability, which says what it can compute; None without one."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(pynvml.nvmlDeviceGetHandleByIndex(0))
+        return int(major), int(minor)
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()
+
+
 def _gpu(index: int) -> Gpu:
     import pynvml
 

@@ -12,7 +12,7 @@ from .. import log
 from ..errors import IsengardError
 from ..files import read_json, write_json
 from ..trainer.job import JobFolder, TrainingConfig, read_events
-from ..trainer.plan import MemoryPlan, Way, longer_by, way_as_set
+from ..trainer.plan import UNKNOWN, Features, MemoryPlan, Way, longer_by, way_as_set
 from . import machine
 from .store import Library
 
@@ -61,7 +61,9 @@ class Estimate:
     none did."""
 
 
-def estimate(library: Library, config: TrainingConfig, plan: MemoryPlan | None = None) -> Estimate:
+def estimate(
+    library: Library, config: TrainingConfig, plan: MemoryPlan | None = None, features: Features = UNKNOWN
+) -> Estimate:
     """From the nearest training that was measured on this device, scaled by the pixels in a step and by what the memory
     plan gives up for room; without a plan by what the settings say of it."""
     device, wanted = machine.device_name(), _pixels(config)
@@ -72,10 +74,10 @@ def estimate(library: Library, config: TrainingConfig, plan: MemoryPlan | None =
     step, start, sample = _GUESSES[config.family]
     if not near:
         step *= wanted / (4 * 128 * 128 if config.family == "mini" else 512 * 512)
-        step *= longer_by(config, way, Way())
+        step *= longer_by(config, way, Way(), features)
         return Estimate(seconds=start + config.steps * step + pictures * sample, seconds_per_step=step, source="guess")
     best = min(reversed(near), key=lambda pace: _distance(pace, config, way, wanted))
-    step = best.seconds_per_step * wanted / best.pixels * longer_by(config, way, best.way)
+    step = best.seconds_per_step * wanted / best.pixels * longer_by(config, way, best.way, features)
     seconds = best.start_seconds + config.steps * step + pictures * _sample_seconds(best, near, sample)
     alike = _distance(best, config, way, wanted) < 0.05
     return Estimate(seconds=seconds, seconds_per_step=step, source="measured" if alike else "scaled")

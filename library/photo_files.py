@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
+from ..media.captions import read_caption
 from ..media.pictures import SUFFIXES
 from . import names
 from .folders import CharacterFolder
@@ -38,6 +40,24 @@ def record_of(folder: CharacterFolder, file: str) -> Record:
             "PHOTO_NEW", f"{names.shown(file)} was put into the folder by hand and is not taken in yet."
         )
     return record
+
+
+def own_files(folder: CharacterFolder, place: Path) -> list[Path]:
+    """The files in one of a character's folders, sorted: what is given away. Links may lead to anything, so they are
+    none of them, nor is anything in a folder that is one."""
+    if not place.is_dir() or not place.resolve().is_relative_to(folder.path.resolve()):
+        return []
+    return sorted(path for path in place.iterdir() if path.is_file() and not path.is_symlink())
+
+
+def caption_beside(image: Path) -> str:
+    """A photo's caption; none where a link is in its place, which may lead to anything, or a pipe, which is waited on
+    forever. Raises what `read_caption` raises."""
+    try:
+        ordinary = stat.S_ISREG(image.with_suffix(".txt").lstat().st_mode)
+    except OSError:
+        return ""
+    return read_caption(image) if ordinary else ""
 
 
 def stems(folder: CharacterFolder) -> set[str]:
@@ -70,8 +90,8 @@ def stamps_of(folder: Path) -> dict[str, tuple[int, int]]:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):  # it went this moment; the others are still there
-                        stat = entry.stat(follow_symlinks=False)
-                        found[entry.name] = (stat.st_size, stat.st_mtime_ns)
+                        seen = entry.stat(follow_symlinks=False)
+                        found[entry.name] = (seen.st_size, seen.st_mtime_ns)
     except FileNotFoundError:
         return {}
     return found
@@ -125,7 +145,7 @@ def move_with_captions(change: Transaction, targets: Mapping[Path, Path]) -> Non
         change.move(path, target)
     for caption, path in captions.items():
         place = targets[path].with_suffix(".txt")
-        if not caption.is_file():
+        if not caption.is_file() or caption.is_symlink():
             continue
         if place.is_file() and place.read_bytes() != caption.read_bytes():
             raise IsengardError("LIBRARY_CONFLICT", f"{place.parent.name}/{names.shown(place.name)} is there already.")
@@ -141,8 +161,10 @@ def transfer(
     send = change.copy if copy else change.move
     record = read_record(folder, path.name)
     if record and record.original:
-        original = f"{Path(new).stem}{Path(record.original).suffix}"
-        send(names.inside(folder.originals, record.original), there.originals / original)
+        given = names.inside(folder.originals, record.original)
+        original = f"{Path(new).stem}{given.suffix}"
+        if given.is_file():  # else somebody has cleared it away: the photo goes all the same
+            send(given, there.originals / original)
         record = replace(record, original=original)
     if record:
         change.write_json(there.record(new), record.as_dict())
@@ -155,7 +177,7 @@ def transfer(
         (folder.thumbnails / f"{path.name}.webp", there.thumbnails / f"{new}.webp"),
         (path, target),
     ):
-        if source.is_file():
+        if source.is_file() and not source.is_symlink():
             shared = source.suffix == ".txt" and shares_caption(path)
             (change.copy if shared else send)(source, place)
 

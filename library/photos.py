@@ -169,7 +169,7 @@ def thumbnail(library: Library, slug: str, file: str) -> bytes:
     folder = library.folder(slug)
     path = existing(folder, file)
     try:
-        return (folder.thumbnails / f"{file}.webp").read_bytes()
+        return names.inside(folder.thumbnails, f"{file}.webp").read_bytes()
     except FileNotFoundError:
         with library.workers.take(path, keep_original=False) as (_, out):
             return (out / "thumbnail").read_bytes()
@@ -232,6 +232,8 @@ def _add_one(library: Library, slug: str, source: Source, known: _Known, before:
         if problem.code in ("DISK_FULL", "FOLDER_NOT_WRITABLE", "LIBRARY_BUSY", "CHARACTER_MISSING"):
             raise
         return Added(title=source.shown, error=problem)
+    finally:
+        wait([before] if before else [])  # one that fails is quick, and who comes after it comes after all before it
 
 
 def _caption_of(source: Source) -> tuple[str, str]:
@@ -277,6 +279,12 @@ def _render(library: Library, slug: str, file: str, old: Record, new: Record) ->
     folder = library.folder(slug)
     path = existing(folder, file)
     original = names.inside(folder.originals, old.original) if old.original else path
+    if not original.is_file():
+        raise IsengardError(
+            "PHOTO_UNREADABLE",
+            f"The original of {file}, from which it is cropped and turned, was taken away.",
+            hint=f"Put {original.name} back into the character's folder “originals”, or add the photo again.",
+        )
     looked_at = library.workers.take(original, new.edit, keep_original=True, ending=path.suffix.lower())
     with looked_at as (found, out), library.changing(slug) as change:
         if record_of(folder, file) != old:

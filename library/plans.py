@@ -11,7 +11,7 @@ from ..errors import IsengardError
 from ..files import told_plainly
 from ..sentences import Said
 from ..trainer.job import TrainingConfig
-from ..trainer.plan import MemoryNeed, Outlook, look_ahead
+from ..trainer.plan import MemoryNeed, MemoryPlan, Outlook, features_of, look_ahead, recomputes_all
 from ..trainer.presets import preset_config
 from . import basemodels, characters, machine, pace
 from .characters import Character
@@ -72,6 +72,7 @@ def make_plan(library: Library, wish: Wish) -> Plan:
             folder.mkdir(parents=True, exist_ok=True)
     cards = machine.gpus()
     free = cards[0].memory_free if cards else machine.memory()[0]  # the trainer takes the first, too
+    features = features_of(machine.chip())
     outlook = look_ahead(
         images,
         lambda photos: config_for(character, wish, photos),
@@ -80,6 +81,7 @@ def make_plan(library: Library, wish: Wish) -> Plan:
         device_free=free if cards else None,
         main_free=machine.memory()[0],
         on_gpu=bool(cards),
+        features=features,
     )
     obstacles, cautions = list(outlook.obstacles), []
     if outlook.memory and outlook.config:
@@ -88,7 +90,7 @@ def make_plan(library: Library, wish: Wish) -> Plan:
         wish=wish,
         character=character,
         outlook=outlook,
-        estimate=pace.estimate(library, outlook.config, outlook.memory_plan) if outlook.config else None,
+        estimate=pace.estimate(library, outlook.config, outlook.memory_plan, features) if outlook.config else None,
         memory_free=free,
         on_gpu=bool(cards),
         obstacles=tuple(obstacles),
@@ -120,6 +122,7 @@ def config_for(character: Character, wish: Wish, photos: int) -> TrainingConfig:
 
 def _cautions(outlook: Outlook, config: TrainingConfig, on_gpu: bool, free: int) -> Iterator[IsengardError]:
     assert outlook.memory is not None
+    assert outlook.memory_plan is not None
     if config.family != "mini" and not on_gpu:
         model = basemodels.TITLES[config.family]
         text = f"No NVIDIA GPU was found; on a CPU {model} takes weeks."
@@ -133,7 +136,7 @@ def _cautions(outlook: Outlook, config: TrainingConfig, on_gpu: bool, free: int)
         else:
             text = f"The training needs about {wants} GiB of memory, and {has} GiB are free."
             said = Said("plan.memory_short", text, needed=wants, free=has)
-        yield IsengardError("MEMORY_SHORT", said, hint=_lighter(config))
+        yield IsengardError("MEMORY_SHORT", said, hint=_lighter(config, outlook.memory_plan))
     main = machine.memory()[0]
     if on_gpu and outlook.memory.main > main:
         wants, has = round(outlook.memory.main / GIB), round(main / GIB, 1)
@@ -150,8 +153,8 @@ def _needed(memory: MemoryNeed, on_gpu: bool) -> int:
     return memory.device if on_gpu else memory.device + memory.main
 
 
-def _lighter(config: TrainingConfig) -> Said:
-    if not config.gradient_checkpointing:
+def _lighter(config: TrainingConfig, plan: MemoryPlan) -> Said:
+    if not recomputes_all(config, plan):
         return Said("plan.recompute", "Turn gradient_checkpointing on: slower, and much less memory.")
     if (largest := max(config.resolutions)) > 512:
         return Said("plan.smaller_pictures", f"Leave out the resolution {largest}.", size=str(largest))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any
 
 from ..errors import IsengardError
 from . import index, names
+from .cursors import packed, unpacked
 from .damaged import asked_again
 from .listed import Listed, Photo
 from .store import Library
@@ -106,7 +105,7 @@ def search(library: Library, query: Query) -> Page:
     total, totals = _totals(library, index.stamp(library), where, tuple(values))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
-    cursor = _packed(query, rows[-1]) if more else ""
+    cursor = packed([query.sort, query.descending, *_place(query, rows[-1])]) if more else ""
     return Page(listed=tuple(map(_line, rows)), cursor=cursor, total=total, totals=totals)
 
 
@@ -191,7 +190,7 @@ def _rows(connection: sqlite3.Connection, query: Query, where: str, values: list
     way, beyond = ("DESC", "<") if query.descending else ("ASC", ">")
     extra: list[Any] = []
     if query.cursor:
-        extra = _unpacked(query)
+        extra = _behind(query)
         where += f" AND ({column}, slug, file) {beyond} (?, ?, ?)"
     return connection.execute(
         f"SELECT slug, file, listed, address, {column} FROM photos WHERE {where}"
@@ -226,22 +225,19 @@ def _line(row: sqlite3.Row) -> Listed:
     return Listed(row["listed"], row["address"])
 
 
-def _packed(query: Query, row: sqlite3.Row) -> str:
-    value = [query.sort, query.descending, row[SORTS[query.sort]], row["slug"], row["file"]]
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+def _place(query: Query, row: sqlite3.Row) -> list[str | int]:
+    """By what a photo is sorted; no two have the same."""
+    return [row[SORTS[query.sort]], row["slug"], row["file"]]
 
 
-def _unpacked(query: Query) -> list[Any]:
-    try:
-        found = json.loads(base64.urlsafe_b64decode(query.cursor + "=" * (-len(query.cursor) % 4)))
-        sort, descending, value, slug, file = found
-        if (sort, descending) != (query.sort, query.descending) or not isinstance(value, str | int):
-            raise ValueError("it belongs to another order")
-        return [value, str(slug), str(file)]
-    except (ValueError, TypeError) as problem:
+def _behind(query: Query) -> list[Any]:
+    """The place of the last photo of the page before. Raises QUERY_INVALID."""
+    sort, descending, *place = unpacked(query.cursor, 5)
+    if (sort, descending) != (query.sort, query.descending):
         raise IsengardError(
-            "QUERY_INVALID", f"cursor can't be used: {problem}.", hint="Begin at the first page."
-        ) from problem
+            "QUERY_INVALID", "cursor can't be used: it belongs to another order.", hint="Begin at the first page."
+        )
+    return place
 
 
 def _marks(values: tuple[str, ...]) -> str:

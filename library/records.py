@@ -17,6 +17,8 @@ FORMAT = 1
 """Version of a record; a reader refuses a newer one."""
 MAX_HISTORY = 50
 """So many crops and turns can be undone."""
+_LARGEST = 1e15
+"""Of a number: what is no number or has no end is not below it."""
 MIN_CROP = 0.02
 """Smallest side of a crop, as a share of the picture's."""
 
@@ -156,7 +158,11 @@ def _is_plain(source: Any) -> bool:
         return True
     if not isinstance(source, dict):
         return False
-    return all(value is None or isinstance(value, int | float) or _is_text(value) for value in source.values())
+    return all(value is None or _is_number(value) or _is_text(value) for value in source.values())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) < _LARGEST
 
 
 def _is_text(value: Any) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 import filelock
 
 from ..errors import IsengardError
-from ..files import read_json, told_plainly, write_json
+from ..files import read_json, remove, told_plainly, write_json
 
 _ELSEWHERE = ".elsewhere.json"
 _OURS = (".tmp", ".safetensors")
@@ -58,7 +58,8 @@ def workspace(scratch: Path, kind: str) -> Iterator[Workspace]:
     finally:
         shutil.rmtree(path, ignore_errors=True)
         lock.release()
-        _lock_of(path).unlink(missing_ok=True)
+        with suppress(OSError):  # on Windows another process may be trying it at this moment
+            remove(_lock_of(path))
 
 
 @contextmanager
@@ -91,15 +92,24 @@ def clear(workspaces: list[Path], claimed: Callable[[Path], bool]) -> None:
     Only while the library's lock is held and nothing in its journal is unfinished.
     """
     for path in workspaces:
-        for other in _elsewhere(path):
-            if not claimed(other):
-                shutil.rmtree(other, ignore_errors=True)
-                with suppress(OSError):
-                    other.unlink()
-        shutil.rmtree(path, ignore_errors=True)
+        try:
+            with filelock.FileLock(_lock_of(path), timeout=0):
+                _clear(path, claimed)
+        except (filelock.Timeout, OSError):
+            continue  # its process lives after all: it had just made the lock's file when we looked
         with suppress(OSError):
-            path.unlink(missing_ok=True)
             _lock_of(path).unlink(missing_ok=True)
+
+
+def _clear(path: Path, claimed: Callable[[Path], bool]) -> None:
+    for other in _elsewhere(path):
+        if not claimed(other):
+            shutil.rmtree(other, ignore_errors=True)
+            with suppress(OSError):
+                other.unlink()
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _lock_of(path: Path) -> Path:

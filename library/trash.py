@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
@@ -20,7 +20,7 @@ from ..files import read_json, told_plainly, written_aside
 from . import names
 from .characters import get, now
 from .folders import CharacterFolder
-from .journal import Transaction
+from .journal import Inside, Transaction
 from .photo_files import Key, by_character, existing, parts, stems, transfer
 from .records import Record, read_record
 from .store import Library
@@ -127,7 +127,7 @@ def throw_away(library: Library, change: Transaction, entry: Entry, paths: Itera
     """Adds to a change that `paths`, files or one folder, go into the trash under `entry`."""
     there = library.trash / entry.id
     moved = []
-    for path in paths:
+    for path in dict.fromkeys(paths):
         relative = path.relative_to(library.root)
         change.move(path, there / relative)
         moved.append(relative.as_posix())
@@ -141,17 +141,17 @@ def new_entry(kind: str, label: str, character: str = "") -> Entry:
 
 def _restore_character(library: Library, entry: Entry) -> Entry:
     with library.changing() as change:
-        there = _folder(library, entry.id)
+        there = names.inside(_folder(library, entry.id), "characters", entry.character)
         slug = names.unique(entry.character, library.taken())
-        change.move(there / "characters" / entry.character, library.characters / slug)
-        change.remove(there / "entry.json")
+        change.move(there, library.characters / slug)
+        change.remove(library.trash / entry.id / "entry.json")
     library.tell((slug,))
     return replace(entry, character=slug)
 
 
 def _restore_photos(library: Library, entry: Entry) -> Entry:
     there = _folder(library, entry.id)
-    old = CharacterFolder(there / "characters" / entry.character)
+    old = CharacterFolder(names.inside(there, "characters", entry.character))
     restored = []
     with ExitStack() as stack:
         lost = {file: record for file in entry.photos if (record := _without_image(old, file))}
@@ -180,7 +180,9 @@ def _restore_photos(library: Library, entry: Entry) -> Entry:
 def _without_image(old: CharacterFolder, file: str) -> Record | None:
     """The record of a deleted photo whose image was removed by hand while its original stayed."""
     record = _sound_record(old, file)
-    return record if record and record.original and old.find_image(file) is None else None
+    if not record or not record.original or old.find_image(file) is not None:
+        return None
+    return record if names.inside(old.originals, record.original).is_file() else None
 
 
 def _made_again(
@@ -259,7 +261,10 @@ def _sound_record(folder: CharacterFolder, file: str) -> Record | None:
 
 def _inside(root: Path, relative: str) -> Path:
     """A path that an entry names, which must not lead out. Raises NAME_INVALID."""
-    path = root / PurePosixPath(relative)
-    if ".." in PurePosixPath(relative).parts or not path.resolve().is_relative_to(root.resolve()):
-        raise IsengardError("NAME_INVALID", f"{names.shown(relative)} leads out of the library.")
+    try:
+        path = Inside()(root, relative)
+    except ValueError as problem:
+        raise IsengardError("NAME_INVALID", f"{names.shown(relative)} leads out of the library.") from problem
+    if path.is_symlink():
+        raise IsengardError("NAME_INVALID", f"{names.shown(relative)} is a link.")
     return path

@@ -53,7 +53,10 @@ def back_up(root: Path, version: int) -> Path:
         return target
     with told_plainly(target):
         target.parent.mkdir(exist_ok=True)
-    with written_aside(target) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        written_aside(target) as aside,
+        zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
+    ):
         for path in _records(root):
             archive.write(path, path.relative_to(root).as_posix())
     return target

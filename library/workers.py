@@ -67,9 +67,8 @@ class PhotoWorkers:
                 "models": str(self._models),
             }
             answer = self._ask(task)
-            if (
-                "died" in answer and not answer["slow"]
-            ):  # perhaps it was dead before: a photo that kills twice is to blame
+            # Perhaps it was dead before: a photo that kills twice is to blame.
+            if "died" in answer and not answer["slow"]:
                 answer = self._ask(task)
             yield _result(answer, source), desk.path
 
@@ -153,7 +152,7 @@ class _Worker:
             _pipe(self._process.stdin).write(json.dumps(task) + "\n")
             _pipe(self._process.stdin).flush()
             line = _pipe(self._process.stdout).readline()
-        except (BrokenPipeError, OSError):
+        except OSError:
             line = ""
         finally:
             watchdog.cancel()

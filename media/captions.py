@@ -59,12 +59,19 @@ def place_trigger(caption: str, trigger: str, class_word: str) -> str:
     if not caption:
         return f"{trigger} {class_word}".strip()
     filled = PLACEHOLDER.sub(lambda _: trigger, caption)
-    word = rf"(?<!\w){re.escape(trigger)}(?!\w)"
+    word = _word(trigger)
     if re.search(word, filled):
         return filled
     if first := re.match(word, filled, re.IGNORECASE):
         return trigger + filled[first.end() :]
     return f"{trigger}, {filled}"
+
+
+def has_trigger(caption: str, trigger: str) -> bool:
+    """Whether the trigger word, or what stands for it, is in a caption: nothing has to be put in front of it."""
+    word = _word(trigger)
+    named = PLACEHOLDER.search(caption) or re.search(word, caption) or re.match(word, caption, re.IGNORECASE)
+    return bool(trigger.strip()) and named is not None
 
 
 def without_trigger(caption: str, trigger: str, class_word: str) -> str:
@@ -73,11 +80,16 @@ def without_trigger(caption: str, trigger: str, class_word: str) -> str:
     Where the class word does not follow, it stands in: “ohwx, smiling” and “ohwx smiling” become “woman, smiling” and
     “woman smiling”. A caption without the trigger word stays as it is; as where it is placed, its spelling counts.
     """
-    word, kind = rf"(?<!\w){re.escape(trigger.strip())}(?!\w)", class_word.strip()
+    word, kind = _word(trigger), class_word.strip()
     if kind:
         caption = re.sub(rf"{word}\s+(?=(?i:{re.escape(kind)})(?!\w))", "", caption)
     found = re.sub(word, lambda _: kind, caption)
     return " ".join(found.split()).strip(" ,")
+
+
+def _word(trigger: str) -> str:
+    """A pattern for the word where it is no part of a longer one."""
+    return rf"(?<!\w){re.escape(trigger.strip())}(?!\w)"
 
 
 def _too_long(name: str, length: str) -> IsengardError:

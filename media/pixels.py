@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
+import stat
 import struct
 import threading
 import warnings
@@ -62,7 +64,10 @@ def read_bytes(path: Path) -> bytes:
     name = shown_name(path)
     refuse_raw(name)
     try:
-        length = path.stat().st_size
+        status = path.stat()
+        length = status.st_size
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited on forever
+            raise OSError(errno.EINVAL, "it is no ordinary file")
         if length > MAX_BYTES:
             size, most = round(length / 1e6), MAX_BYTES // 10**6
             text = f"{name} has {size} MB; at most {most} MB are read."
@@ -93,11 +98,11 @@ def decode(
     Nothing is decoded whose size isn't allowed. Raises PHOTO_UNREADABLE, PHOTO_TOO_LARGE or PHOTO_TOO_SMALL.
     """
     name = shown_name(path)
-    readers = _readers(data, name)
+    formats = readers(data[:64], name)
     try:
         if data[12:16] == b"IHDR":  # Pillow looks at a PNG's size only after a good part of the file
             _check_size(struct.unpack(">II", data[16:24]), name)
-        with _strict_decoding(), Image.open(io.BytesIO(data), formats=readers) as image:
+        with _strict_decoding(), Image.open(io.BytesIO(data), formats=formats) as image:
             _check_size(image.size, name)
             if enough_for:
                 _decode_smaller(image, enough_for)
@@ -152,13 +157,17 @@ def cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, box=(left, top, left + width, top + height))
 
 
-def _readers(data: bytes, name: str) -> list[str]:
-    kind = picture_format(data[:64])
+def readers(head: bytes, name: str) -> list[str]:
+    """Pillow's names for the format of a file with these first 64 bytes: nothing else may open it.
+
+    Raises PHOTO_UNREADABLE for what is no picture, or one that can't be read here.
+    """
+    kind = picture_format(head)
     if kind is None:
         text = f"{name} is not a picture, whatever its name says."
         raise IsengardError("PHOTO_UNREADABLE", Said("photo.no_picture", text, photo=name))
-    readers = [reader for reader in _READERS.get(kind, (kind,)) if _can_read(reader)]
-    if not readers:
+    found = [reader for reader in _READERS.get(kind, (kind,)) if _can_read(reader)]
+    if not found:
         text = f"{name} is a {kind} picture, which this Python can't read."
         hint = "Save the photo as JPEG, or install the package pillow-heif."
         raise IsengardError(
@@ -166,7 +175,7 @@ def _readers(data: bytes, name: str) -> list[str]:
             Said("photo.no_reader", text, photo=name, kind=kind),
             hint=Said("photo.save_as_jpeg", hint),
         )
-    return readers
+    return found
 
 
 def _can_read(reader: str) -> bool:

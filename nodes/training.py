@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import settings
 from ..errors import IsengardError
-from ..library import basemodels, loras
+from ..library import artifacts, basemodels, loras
 from ..library.characters import Character
 from ..library.job_files import identity
 from ..library.jobs import Job, Jobs
@@ -19,7 +19,7 @@ from ..library.losses import read_losses
 from ..library.plans import Wish
 from ..library.store import Library
 from ..trainer.hosted import prepare_here
-from ..trainer.job import JobFolder, read_events
+from ..trainer.job import JobFolder
 from . import choices, drawing, tensors
 from .kinds import JobRef, TrainingSet
 from .supervising import Event, supervise
@@ -194,11 +194,12 @@ def result_of(library: Library, jobs: Jobs, job_id: str) -> Trained:
 
 
 def last_samples(folder: JobFolder) -> list[Image.Image]:
-    """The sample pictures of the last step that has some."""
-    found = [event for event in read_events(folder.events_file) if event["type"] == "sample"]
-    last = max((event["step"] for event in found), default=0)
-    files = {event["index"]: folder.path / event["file"] for event in found if event["step"] == last}
-    return [tensors.load(files[index]) for index in sorted(files) if files[index].is_file()]
+    """The sample pictures of the last step that has some, as they lie in the job: events of one from elsewhere may name
+    other files."""
+    found = [item for item in artifacts.list_all(folder) if item.kind == "sample"]
+    last = max((item.step or 0 for item in found), default=0)
+    shown = sorted((item.index or 0, item.path) for item in found if item.step == last)
+    return [tensors.load(path) for _, path in shown]
 
 
 def name_for_loaders(path: Path) -> str:

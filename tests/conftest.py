@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 import runpy
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ ROOT = TESTS.parent
 runpy.run_path(str(ROOT / "loader.py"))["load_package"](ROOT)
 
 from isengard.tests.comfyui.host import HOW_TO_GET_ONE, ComfyUI, find_comfyui, run_script  # noqa: E402 (loaded above)
+from isengard.tests.warm.interpreter import taken_for  # noqa: E402
 
 LONG = (
     "web/test_training_flow.py", "comfyui/test_nodes_inside.py", "comfyui/test_generating_inside.py",
@@ -60,6 +62,14 @@ def comfyui() -> ComfyUI:
     if found is None:
         pytest.skip(f"no ComfyUI was found: {HOW_TO_GET_ONE}")
     return found
+
+
+@pytest.fixture(scope="module")
+def imports_done() -> Iterator[None]:
+    """What these tests start from this process begins without importing what is dear to import."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", taken_for(sys.executable))
+        yield
 
 
 @pytest.fixture

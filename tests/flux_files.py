@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from isengard.tests.sharing import made_once
-from isengard.trainer.families.flux1_weights import CONFIGS
+from isengard.trainer.families.flux1_files import CONFIGS
 
 WIDTH = 3072
 _POOL = 4_000_037

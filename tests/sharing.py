@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     folder.parent.mkdir(exist_ok=True)
     with FileLock(root / "shared" / f"{name}.lock"):
         if not folder.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)  # of one who tried before and failed
             unfinished.mkdir()
             make(unfinished)
             unfinished.rename(folder)

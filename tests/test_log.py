@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,30 @@ def test_other_trouble_with_a_line_is_shown(tmp_path: Path, capsys: pytest.Captu
     finally:
         log.stop_writing(handler)
     assert "--- Logging error ---" in capsys.readouterr().err
+
+
+class Plain:
+    """What another ComfyUI pack may put in the place of the console: it takes lines, and that is all."""
+
+    def __init__(self) -> None:
+        self.lines = ""
+
+    def write(self, text: str) -> None:
+        self.lines += text
+
+    def flush(self) -> None:
+        pass
+
+
+def test_whatever_stands_in_the_consoles_place_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also nothing at all, as in a Python without a console: files are written all the same."""
+    console = Plain()
+    monkeypatch.setattr(sys, "stderr", console)
+    log.configure()
+    log.get("test").warning("a line")
+    assert "a line" in console.lines
+    monkeypatch.setattr(sys, "stderr", None)
+    log.configure()
+    log.get("test").warning("a line for nobody")
+    monkeypatch.undo()
+    log.configure("error", console=False)

@@ -37,11 +37,15 @@ class Cache:
 
     @classmethod
     def of(cls, job: JobFolder) -> Cache | None:
-        """The cache that the job's codec began, or None if nothing was encoded yet."""
+        """The cache that the job's codec began, or None if nothing was encoded yet. Raises JOB_CORRUPT."""
+        file = job.cache / "codec.json"
         try:
-            return cls(job.cache, read_json(job.cache / "codec.json")["fingerprint"])
+            return cls(job.cache, str(read_json(file)["fingerprint"]))
         except FileNotFoundError:
             return None
+        except (KeyError, TypeError) as problem:
+            hint = "Delete the file and resume: photos and words are encoded again."
+            raise IsengardError("JOB_CORRUPT", f"{file} names no codec.", hint=hint) from problem
 
     def begin(self) -> None:
         """Makes the folders and notes the codec."""

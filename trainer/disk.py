@@ -66,16 +66,21 @@ def check_disk(folder: Path, needed: int) -> None:
     """Raises DISK_FULL if the disk of an existing folder has less room than needed (bytes)."""
     free = shutil.disk_usage(folder).free
     if free < needed:
-        wants, has = _shown(needed), _shown(free)
-        text = f"The training needs up to {wants} on the disk of {folder.parent}, and {has} are free."
-        hint = "Free disk space, choose another folder, or lower rank or the number of checkpoints (save_every)."
-        raise IsengardError(
-            "DISK_FULL",
-            Said("disk.too_little", text, needed=round(needed / 1e9, 2), free=round(free / 1e9, 2)),
-            hint=Said("disk.make_room", hint),
-            needed=needed,
-            free=free,
-        )
+        raise too_little(needed, free, folder.parent)
+
+
+def too_little(needed: int, free: int, chosen: Path | None = None) -> IsengardError:
+    """What is said of a disk with less room than a training needs (bytes), with the folder that was chosen on it."""
+    disk, elsewhere = (f"on the disk of {chosen}", " choose another folder,") if chosen else ("of disk", "")
+    text = f"The training needs up to {_shown(needed)} {disk}, and {_shown(free)} are free."
+    hint = f"Free disk space,{elsewhere} or lower rank or the number of checkpoints (save_every)."
+    return IsengardError(
+        "DISK_FULL",
+        Said("disk.too_little", text, needed=round(needed / 1e9, 2), free=round(free / 1e9, 2)),
+        hint=Said("disk.make_room", hint),
+        needed=needed,
+        free=free,
+    )
 
 
 def _shown(size: int) -> str:

@@ -5,12 +5,12 @@ Every line has `v` (format), `seq` (from 1, without gaps), `time` (UTC), `type` 
 | type | fields |
 |---|---|
 | state | state, step, reason |
-| progress | phase (load, encode, train, sample, export), done, total, step, steps, seconds_per_step, seconds_left |
+| progress | phase (load, encode, train, sample, save, export), done, total, step(s), seconds_per_step, seconds_left |
 | loss | step, loss (raw mean of the step), smoothed, learning_rate, grad_norm; class_loss where the class is held |
 | sample | step, index, file (in the job folder), prompt, seed |
 | checkpoint | step, folder, lora |
 | gpu | name, load (0…1), memory_used and memory_total (bytes), temperature (°C), power (W); null where not measured |
-| warning | message, said (the same with its code) |
+| warning | message, said (the same with its code); code where an error of that code says more |
 | error | code, message, hint, details, said |
 
 After a resume the steps since the last checkpoint come again, with new numbers: for each step the last line counts.

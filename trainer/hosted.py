@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .families.interface import Codec as Codec
 
 _LOG = log.get("trainer.hosted")
+_STOPPED_HERE = Said("ended.stopped_preparing", "stopped in the program that prepared it")
 _STOPPED = {"pause": "paused", "cancel": "cancelled", "interrupt": "interrupted"}
 
 
@@ -77,7 +78,7 @@ class _HostWishes(Wishes):
     def stop(self) -> str:
         """`pause`, `cancel`, `interrupt` or nothing."""
         if not self.asked and self._host_stops():
-            self.interrupt("stopped in the program that prepared it")
+            self.interrupt(_STOPPED_HERE)
         return super().stop
 
 
@@ -115,8 +116,7 @@ def _fill(
         raise
     finally:
         if writer.state.state in ACTIVE:  # thrown out of the work by the host
-            reason = Said("ended.stopped_preparing", "stopped in the program that prepared it")
-            writer.set_state("interrupted", reason=reason)
+            writer.set_state("interrupted", reason=_STOPPED_HERE)
 
 
 def _fail(writer: JobWriter, error: IsengardError) -> None:

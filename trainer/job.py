@@ -43,8 +43,16 @@ __all__ = [
 ]  # fmt: skip
 
 FORMAT = 1
+OTHERS_WRITE = ("control.json", "likeness.json")
+"""What a host writes into the folder while somebody holds the job's lock."""
 """Version of state.json, dataset.jsonl and result.json; a reader refuses a newer one."""
 _CANCELLED = Said("ended.cancelled_before", "cancelled before it ran")
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("id", "created", "state", "reason", "correlation_id", "updated"), str),
+    **dict.fromkeys(("step", "steps", "attempt"), int),
+    **dict.fromkeys(("said", "error"), dict | None),
+}
+"""What state.json holds: a list of many jobs must not end at one that was written by hand or by a stranger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +178,9 @@ class JobFolder:
             raise IsengardError("JOB_CORRUPT", f"{self.state_file} is missing.") from problem
         except TypeError as problem:
             raise IsengardError("JOB_CORRUPT", f"{self.state_file} is no job state: {problem}.") from problem
+        for name, kind in _KINDS.items():
+            if not isinstance(value := getattr(state, name), kind):
+                raise IsengardError("JOB_CORRUPT", f"{self.state_file} can't be used: {name} is {value!r:.60}.")
         if state.state not in STATES:
             raise IsengardError("JOB_CORRUPT", f"{self.state_file} has state {state.state!r}.")
         return state

@@ -59,6 +59,12 @@ def read_owner(path: Path) -> Owner | None:
         return None
 
 
+def held_by(owner: Owner | None, folder: Path) -> IsengardError:
+    """What is said of a job that somebody else works on; None is somebody who left no name."""
+    who = f"process {owner.pid} on {owner.host}" if owner else "another process"
+    return IsengardError("JOB_LOCKED", f"{folder} is being trained by {who}.")
+
+
 class Lock:
     """Held from `take` to `release`, once; also a context manager. Raises JOB_LOCKED if somebody else holds it."""
 
@@ -122,9 +128,7 @@ class Lock:
             os.close(handle)
 
     def _held(self) -> IsengardError:
-        owner = read_owner(self.path)
-        who = f"process {owner.pid} on {owner.host}" if owner else "another process"
-        return IsengardError("JOB_LOCKED", f"{self.path.parent} is being trained by {who}.")
+        return held_by(read_owner(self.path), self.path.parent)
 
     def __enter__(self) -> Lock:
         return self.take()

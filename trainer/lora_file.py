@@ -19,8 +19,8 @@ from ..errors import IsengardError
 from ..files import told_plainly, written_aside
 from .config import TrainingConfig
 from .events import now
+from .headers import read_header
 from .job import PhotoEntry
-from .modelfiles import read_header
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -88,7 +88,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def read_lora_metadata(path: Path) -> dict[str, str]:
-    """The notes in a LoRA file's header; its tensors are not read. Raises what `modelfiles.read_header` raises."""
+    """The notes in a LoRA file's header; its tensors are not read. Raises what `read_header` raises."""
     return read_header(path).metadata
 
 

@@ -73,6 +73,8 @@ _LIKENESS_FROM = 7
 _TURNED = 1.73
 """Of quantised weights with their turned copies: the modulations (0.27 of the parameters) have none."""
 BITS = {"full": 16.0, "fp8": 8.0, "int8": 8.0, "nf4": 4.5}
+_FULL_BITS = {False: 16.0, True: 32.0}
+"""Of a number in full precision: in bf16, and where fp32 is asked for."""
 _FRAGMENTED = 1.05
 """What the allocator can't use, on all that comes and goes."""
 _MOMENTS = {"adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.2, "prodigy": 16.0}
@@ -118,11 +120,11 @@ def estimate(
     `native` says that the device multiplies the weights' format as it is.
     """
     shape = ARCHITECTURES[config.family]
-    wide = config.precision == "fp32" or config.family == "mini" or not on_gpu
+    wide = _is_wide(config) or not on_gpu
     number = 4 if wide else 2
     away = spread(swap, shape.blocks)
     parameters = [shape.block_parameters(place) for place in range(shape.blocks)]
-    bits = number * 8 if form == "full" else BITS[form]
+    bits = _FULL_BITS[wide] if form == "full" else BITS[form]
     here = sum(parameters) - sum(parameters[place] for place in away)
     rooms = min(2, len(away)) * max((parameters[place] for place in away), default=0)
     weights = (here + rooms) * bits / 8 * (_TURNED if both_ways else 1.0) + shape.others * number
@@ -197,4 +199,9 @@ def waiting(config: TrainingConfig, form: str, swap: int) -> int:
     """Bytes of the swapped blocks, which stay in the main memory as long as it trains."""
     shape = ARCHITECTURES[config.family]
     moved = sum(shape.block_parameters(place) for place in spread(swap, shape.blocks))
-    return round(moved * (16.0 if form == "full" else BITS[form]) / 8)
+    return round(moved * (_FULL_BITS[_is_wide(config)] if form == "full" else BITS[form]) / 8)
+
+
+def _is_wide(config: TrainingConfig) -> bool:
+    """Whether a GPU computes in fp32."""
+    return config.precision == "fp32" or config.family == "mini"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from .config import PLANNED, TrainingConfig
 from .memory_need import ARCHITECTURES, BITS, GIB, Need, estimate, main_memory, spread, tokens, waiting
 
+FP8_FROM, INT8_FROM = (8, 9), (8, 0)
+"""Compute capabilities from which NVIDIA's chips multiply these formats as they are: Ada and Ampere."""
 _SLACK = 0.98
 """Of what is free on the device."""
 _MAIN_SHARE = 0.8
@@ -28,6 +30,10 @@ class Features:
     def multiplies(self, form: str) -> bool:
         """Whether weights are multiplied as they are kept."""
         return {"full": True, "fp8": self.fp8, "int8": self.int8}.get(form, False)
+
+
+UNKNOWN = Features()
+"""Of a device of which nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class MemoryPlan:
 def choose_plan(
     config: TrainingConfig,
     free: int | None,
-    features: Features = Features(),
+    features: Features = UNKNOWN,
     *,
     on_gpu: bool = True,
     main_free: int | None = None,

@@ -7,49 +7,20 @@ import json
 import math
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import IsengardError
+from .headers import LIMIT, Header, TensorInfo, damaged, read_header, unread
 from .modelkinds import KINDS, Keys, parts_of_keys, recognise
 
-HEADER_LIMIT = 100_000_000
-"""Longest header in bytes that is read; the safetensors library has the same limit."""
-
-_BITS = {
-    "F64": 64, "I64": 64, "U64": 64, "C64": 64, "F32": 32, "I32": 32, "U32": 32,
-    "F16": 16, "BF16": 16, "I16": 16, "U16": 16,
-    "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "I8": 8, "U8": 8, "BOOL": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
-}  # fmt: skip
 _READABLE = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
-_PICKLES = {".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle"}
 _FP8_FORMATS = {"float8_e4m3fn", "float8_e5m2"}
 SCALES = (".scale_weight", ".weight_scale")
 """What follows a layer's name in the key of its weight's scale: the older and the newer way of scaled fp8 files."""
+_NOTES = ("Thumbs.db", "desktop.ini")
 _SAMPLES, _SAMPLE_BYTES = 16, 1 << 18
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """One tensor as the header describes it."""
-
-    dtype: str
-    """Number format, in the words of safetensors: BF16, F8_E4M3, …"""
-    shape: tuple[int, ...]
-    start: int
-    """First byte in the file."""
-    end: int
-    """Byte after the last one."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """The header of a safetensors file, checked against the file's size."""
-
-    path: Path
-    tensors: dict[str, TensorInfo]
-    metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,10 +87,12 @@ def find_part(path: Path, part: str, kinds: tuple[str, ...], setting: str, wante
 
 
 def fingerprint(path: Path) -> str:
-    """A cheap identity of a file or folder: SHA-256 over sizes, headers and 4 MiB sampled across each content."""
+    """A cheap identity of a file or folder: SHA-256 over sizes, headers and 4 MiB sampled across each content.
+
+    What systems and downloaders leave beside a folder's files does not count.
+    """
     digest = hashlib.sha256()
-    files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
-    for item in files:
+    for item in _model_files(path) if path.is_dir() else [path]:
         if path.is_dir():
             digest.update(item.relative_to(path).as_posix().encode())
         for piece in _sampled(item):
@@ -138,96 +111,28 @@ def shape_of(part: Part, *names: str) -> tuple[int, ...] | None:
     return None
 
 
+def _model_files(folder: Path) -> list[Path]:
+    """All files of a folder, at any depth, but hidden ones and the notes that a file manager leaves."""
+
+    def counts(item: Path) -> bool:
+        hidden = any(part.startswith(".") for part in item.relative_to(folder).parts)
+        return item.is_file() and not hidden and item.name not in _NOTES
+
+    return sorted(filter(counts, folder.rglob("*")))
+
+
 def _sampled(path: Path) -> Iterator[bytes]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             start = file.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-            yield struct.pack("<Q", size) + start + file.read(min(length, HEADER_LIMIT))
+            yield struct.pack("<Q", size) + start + file.read(min(length, LIMIT))
             for index in range(_SAMPLES):
                 file.seek(max(0, size - _SAMPLE_BYTES) * index // (_SAMPLES - 1))
                 yield file.read(_SAMPLE_BYTES)
-    except FileNotFoundError as problem:
-        raise _missing(path) from problem
     except OSError as problem:
-        raise IsengardError("MODEL_UNREADABLE", f"{path} can't be read: {problem.strerror}.") from problem
-
-
-def read_header(path: Path) -> Header:
-    """Reads and checks the header of a safetensors file; see `identify` for the errors."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(64)
-            _refuse_other_formats(path, start)
-            length = struct.unpack("<Q", start[:8])[0] if size >= 8 else 0
-            if length > HEADER_LIMIT:
-                raise _damaged(path, f"its header claims {length:,} bytes, more than any model needs")
-            if not 2 <= length <= size - 8:
-                raise _damaged(path, f"it ends inside its header ({size:,} bytes are there)")
-            file.seek(8)
-            raw = file.read(length)
-    except FileNotFoundError as problem:
-        raise _missing(path) from problem
-    except OSError as problem:
-        raise IsengardError("MODEL_UNREADABLE", f"{path} can't be read: {problem.strerror}.") from problem
-    return _parse_header(path, raw, size)
-
-
-def _parse_header(path: Path, raw: bytes, size: int) -> Header:
-    base = 8 + len(raw)
-    try:
-        values = json.loads(raw.decode("utf-8"))
-        metadata = {str(key): str(value) for key, value in (values.pop("__metadata__", None) or {}).items()}
-        tensors = {str(name): _tensor_info(entry, base) for name, entry in values.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise _damaged(path, "its header is no list of tensors") from problem
-    if not tensors:
-        raise _damaged(path, "it holds no tensors")
-    expected = max(tensor.end for tensor in tensors.values())
-    if expected > size:
-        raise _damaged(path, f"it is cut short: {size:,} of {expected:,} bytes are there")
-    if expected < size:
-        raise _damaged(path, f"it has {size - expected:,} bytes after the last tensor")
-    return Header(path, tensors, metadata)
-
-
-def _tensor_info(entry: dict[str, Any], base: int) -> TensorInfo:
-    dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-    if not all(type(number) is int and number >= 0 for number in (*shape, start, end)):
-        raise ValueError("a shape or an offset is no whole number")
-    if start > end:
-        raise ValueError("a tensor ends before it begins")
-    if dtype in _BITS and (end - start) * 8 != math.prod(shape) * _BITS[dtype]:
-        raise ValueError("a tensor's bytes don't match its shape")
-    return TensorInfo(str(dtype), shape, base + start, base + end)
-
-
-def _refuse_other_formats(path: Path, start: bytes) -> None:
-    if start.startswith(b"GGUF") or path.suffix.lower() == ".gguf":
-        raise IsengardError(
-            "MODEL_UNSUPPORTED", f"{path} is a GGUF file, which holds quantised weights for running, not for training."
-        )
-    pickled = start.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"))
-    if pickled or path.suffix.lower() in _PICKLES:
-        raise IsengardError(
-            "MODEL_UNSUPPORTED",
-            f"{path} is a PyTorch pickle file, which can run programs when it is opened; it was not opened.",
-            hint="Use the safetensors file of the same model.",
-        )
-    if start.startswith(b"version https://git-lfs"):
-        raise _damaged(path, "it is only a Git LFS pointer to the file")
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        raise _damaged(path, "it is a web page that was saved in the model's place")
-
-
-def _missing(path: Path) -> IsengardError:
-    return IsengardError("MODEL_MISSING", f"{path} does not exist.")
-
-
-def _damaged(path: Path, reason: str) -> IsengardError:
-    return IsengardError("MODEL_UNREADABLE", f"{path} is not a complete safetensors file: {reason}.")
+        raise unread(path, problem) from problem
 
 
 def _refused_format(header: Header) -> str:
@@ -267,7 +172,7 @@ def _declared_formats(header: Header) -> set[str]:
                 file.seek(note.start)
                 formats.add(str(json.loads(file.read(min(note.end - note.start, 4096))).get("format")))
     except (ValueError, AttributeError) as problem:
-        raise _damaged(header.path, "its notes on quantisation can't be read") from problem
+        raise damaged(header.path, "its notes on quantisation can't be read") from problem
     return formats
 
 

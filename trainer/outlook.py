@@ -12,10 +12,10 @@ from ..errors import IsengardError
 from ..media.folders import find_photos
 from ..sentences import Said
 from .config import TrainingConfig
-from .disk import estimate_disk
+from .disk import estimate_disk, too_little
 from .families import check_base
 from .memory_need import ARCHITECTURES
-from .memory_plan import Features, MemoryPlan, Way, choose_plan, step_time
+from .memory_plan import FP8_FROM, INT8_FROM, UNKNOWN, Features, MemoryPlan, Way, choose_plan, step_time
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,13 @@ def look_ahead(
     device_free: int | None = None,
     main_free: int | None = None,
     on_gpu: bool = True,
+    features: Features = UNKNOWN,
 ) -> Outlook:
     """Looks at the photos, the settings, the base model's files and the disk of the existing folder `disk_at`.
 
     Without `encoders`, VAE and text encoders are somebody else's matter: they are loaded on a graph. `device_free`
-    and `main_free` are how many bytes of the GPU's and of the main memory are free, None if nobody knows.
+    and `main_free` are how many bytes of the GPU's and of the main memory are free, None if nobody knows; `features`
+    is what `features_of` says of the GPU.
     """
     from .photos import read_folder
 
@@ -82,18 +84,23 @@ def look_ahead(
     except IsengardError as problem:
         obstacles.append(problem)
     needed, free = estimate_disk(made, sizes) if made else 0, shutil.disk_usage(disk_at).free
-    plan = _plan(made, device_free, on_gpu, main_free) if made else None
+    plan = _plan(made, device_free, features, on_gpu, main_free) if made else None
     if needed > free:
-        obstacles.append(_disk_full(needed, free))
+        obstacles.append(too_little(needed, free))
     return Outlook(
         photos=count, config=made, warnings=warnings, obstacles=tuple(obstacles), disk_needed=needed, disk_free=free,
         memory=_need(plan) if plan else None, memory_plan=plan,
     )  # fmt: skip
 
 
-def estimate_memory(config: TrainingConfig, free: int | None = None, *, on_gpu: bool = True) -> MemoryNeed:
-    """What the plan takes that the trainer would choose for `free` bytes on the device; see `memory_plan`."""
-    return _need(_plan(config, free, on_gpu))
+def features_of(capability: tuple[int, int] | None) -> Features:
+    """What an NVIDIA GPU of this compute capability can do; None if there is none or it does not tell.
+
+    The trainer tries the products themselves: system, driver and torch have a word in it.
+    """
+    chip = capability or (0, 0)
+    nf4 = importlib.util.find_spec("bitsandbytes") is not None
+    return Features(fp8=chip >= FP8_FROM, int8=chip >= INT8_FROM, nf4=nf4)
 
 
 def way_as_set(config: TrainingConfig) -> Way:
@@ -104,13 +111,19 @@ def way_as_set(config: TrainingConfig) -> Way:
     return Way(form, min(recompute, blocks), min(max(0, config.swap_blocks), blocks))
 
 
-def longer_by(config: TrainingConfig, way: Way, other: Way) -> float:
+def recomputes_all(config: TrainingConfig, plan: MemoryPlan) -> bool:
+    """Whether nothing more is saved by recomputing."""
+    return plan.recompute_blocks >= ARCHITECTURES[config.family].blocks
+
+
+def longer_by(config: TrainingConfig, way: Way, other: Way, features: Features = UNKNOWN) -> float:
     """How many times as long a step of these settings takes in one way as in another, estimated."""
-    return step_time(config, way, Features()) / step_time(config, other, Features())
+    return step_time(config, way, features) / step_time(config, other, features)
 
 
-def _plan(config: TrainingConfig, free: int | None, on_gpu: bool, main_free: int | None = None) -> MemoryPlan:
-    features = Features(nf4=importlib.util.find_spec("bitsandbytes") is not None)
+def _plan(
+    config: TrainingConfig, free: int | None, features: Features, on_gpu: bool, main_free: int | None
+) -> MemoryPlan:
     return choose_plan(config, free, features, on_gpu=on_gpu and config.family != "mini", main_free=main_free)
 
 
@@ -123,16 +136,3 @@ def _count(folder: Path) -> int:
         return len(find_photos(folder).photos)
     except IsengardError:
         return 0
-
-
-def _disk_full(needed: int, free: int) -> IsengardError:
-    wants, has = round(needed / 1e9, 1), round(free / 1e9, 1)
-    text = f"The training needs up to {wants} GB of disk, and {has} GB are free."
-    hint = "Free disk space, or lower rank or the number of checkpoints (save_every)."
-    return IsengardError(
-        "DISK_FULL",
-        Said("disk.too_little", text, needed=wants, free=has),
-        hint=Said("disk.make_room", hint),
-        needed=needed,
-        free=free,
-    )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import IsengardError
 from .config import BaseFiles, TrainingConfig
-from .modelfiles import identify, read_header
+from .headers import read_header
+from .modelfiles import identify
 
 if TYPE_CHECKING:
     from .families.interface import Pictures as Pictures

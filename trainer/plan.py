@@ -22,17 +22,17 @@ from .disk import check_disk, estimate_disk
 from .families import check_base
 from .folders import check_free, made_aside
 from .job import JobFolder, PhotoEntry
-from .memory_plan import MemoryPlan, Way
+from .memory_plan import UNKNOWN, Features, MemoryPlan, Way
 from .modelfiles import identify
-from .outlook import MemoryNeed, Outlook, estimate_memory, longer_by, look_ahead, way_as_set
+from .outlook import MemoryNeed, Outlook, features_of, longer_by, look_ahead, recomputes_all, way_as_set
 
 if TYPE_CHECKING:
     from .photos import Photo, PhotoInfo
 
 __all__ = [
-    "MemoryNeed", "MemoryPlan", "NewJob", "Outlook", "PlacedPhoto", "Way", "change_config", "check_base",
-    "estimate_disk", "estimate_memory", "identify", "longer_by", "look_ahead", "make_job", "place_photos",
-    "train_again", "way_as_set",
+    "UNKNOWN", "Features", "MemoryNeed", "MemoryPlan", "NewJob", "Outlook", "PlacedPhoto", "Way", "change_config",
+    "check_base", "estimate_disk", "features_of", "identify", "longer_by", "look_ahead", "make_job", "place_photos",
+    "recomputes_all", "train_again", "way_as_set",
 ]  # fmt: skip
 
 UNIT = 16
@@ -40,7 +40,7 @@ UNIT = 16
 
 _UNCHANGING = ("family", "trigger_word", "class_word")
 """Settings that the dataset was made with."""
-_SHAPING = ("rank", "alpha", "targets", "optimizer")
+_SHAPING = ("rank", "alpha", "targets", "optimizer", "lora_plus_ratio")
 """Settings that decide what a checkpoint's tensors mean."""
 _CROPPED = 0.15
 """From this share on, a crop is worth a warning."""

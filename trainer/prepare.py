@@ -14,7 +14,7 @@ from ..files import told_plainly
 from ..media.pixels import load_photo
 from .cache import Cache, images_of, texts_of, write_tensors
 from .config import TrainingConfig
-from .families.interface import Codec
+from .families.interface import Codec, LoadingStopped
 from .job import JobFolder, PhotoEntry
 from .reporter import Reporter
 from .wishes import Wishes
@@ -64,6 +64,8 @@ def prepare(
                 return False
             reporter.emit("progress", phase="encode", done=index, total=total, message=text)
             write_tensors(cache.text_file(text), codec.encode_text(text))
+    except LoadingStopped:
+        return False
     finally:
         codec.release()
     reporter.emit("progress", phase="encode", done=total, total=total)

@@ -151,7 +151,15 @@ def largest_size(family: str) -> int:
 
 
 def preset_config(
-    preset: str, family: str, photos: int, *, name: str, trigger_word: str, class_word: str = "person", **overrides: Any
+    preset: str,
+    family: str,
+    photos: int,
+    /,
+    *,
+    name: str,
+    trigger_word: str,
+    class_word: str = "person",
+    **overrides: Any,
 ) -> TrainingConfig:
     """A complete config from a preset for so many photos; `overrides` are any other settings of TrainingConfig.
 
@@ -159,6 +167,9 @@ def preset_config(
     `alpha` follows `rank`. Raises CONFIG_INVALID with all problems at once.
     """
     chosen = find_preset(preset, family)
+    if chosen_already := {"preset", "family"} & overrides.keys():
+        problems = [f"{name} is no setting to change here: it is chosen first." for name in sorted(chosen_already)]
+        raise IsengardError("CONFIG_INVALID", " ".join(problems), problems=problems)
     values: dict[str, Any] = {
         "name": name,
         "trigger_word": trigger_word,
@@ -176,13 +187,15 @@ def preset_config(
 
 def _following(values: dict[str, Any], chosen: Preset) -> dict[str, Any]:
     """Values that hang on others. Where those are nonsense nothing follows: the config's check says what is wrong."""
-    steps, rank = values["steps"], values["rank"]
+    steps, rank, warmup = values["steps"], values["rank"], values["warmup_steps"]
     found: dict[str, Any] = {}
     if isinstance(steps, int) and steps > 0:
         between = steps / chosen.looks
         grid = 25 if between >= 100 else 5 if between >= 20 else 1
         every = max(1, round(between / grid) * grid)
-        found = {"save_every": every, "sample_every": every, "warmup_steps": min(values["warmup_steps"], steps // 10)}
+        found = {"save_every": every, "sample_every": every}
+        if isinstance(warmup, int):
+            found["warmup_steps"] = min(warmup, steps // 10)
     if isinstance(rank, int) and 1 <= rank <= 256:
         found["alpha"] = rank  # strength 1 whatever the rank, so that a learning rate keeps its meaning
     return found

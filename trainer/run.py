@@ -9,10 +9,11 @@ from typing import Any
 
 from .. import log, settings
 from ..errors import IsengardError
+from ..files import remove_half_written
 from ..sentences import Said
 from .backends import load_backend
 from .backends.interface import Run
-from .job import ExitCode, JobFolder, JobWriter
+from .job import OTHERS_WRITE, ExitCode, JobFolder, JobWriter
 from .reporter import JobReporter, SilentReporter
 from .wishes import Wishes
 
@@ -78,6 +79,7 @@ def _attempt(run: Run, reporter: JobReporter, writer: JobWriter, correlation_id:
         return _CODES[writer.state.state]
     if writer.state.state != "queued":
         writer.requeue()
+    remove_half_written(run.job.path, but=OTHERS_WRITE)
     writer.begin(run.config.steps, correlation_id)
     reporter.set_state("preparing")
     if run.wishes.stop == "interrupt":

@@ -17,6 +17,7 @@ from ..errors import IsengardError
 from ..priority import step_back
 from ..sentences import Said
 from .job import ACTIVE, EventReader, ExitCode, JobFolder, ask, read_events
+from .lock import held_by
 
 POLL_SECONDS = 0.1
 FIRM_SECONDS = 30.0
@@ -71,9 +72,7 @@ class Supervisor:
         from starting.
         """
         if (owner := self.job.owner()) is not None:
-            raise IsengardError(
-                "JOB_LOCKED", f"{self.job.path} is being trained by process {owner.pid} on {owner.host}."
-            )
+            raise held_by(owner, self.job.path)
         known = read_events(self.job.events_file)
         reader = EventReader(self.job.events_file, after=known[-1]["seq"] if known else 0)
         self._process = await self._start()
@@ -133,7 +132,7 @@ class Supervisor:
     def _explain_death(self, code: int) -> None:
         """Marks a job whose process went without saying so; the lock's absence proves that it is gone."""
         if code == ExitCode.LOCKED:
-            raise IsengardError("JOB_LOCKED", f"{self.job.path} is being trained by another process.")
+            raise held_by(None, self.job.path)
         with self.job.writer() as writer:
             if code == ExitCode.DONE or writer.state.state not in (*ACTIVE, "queued"):
                 return
@@ -158,7 +157,8 @@ class Supervisor:
                 _let_go(process)
                 await _gone(process, min(self.grace_seconds, FIRM_SECONDS))
         finally:  # a second cancelling must not leave an orphan
-            _kill_group(process.pid)  # also what the process itself may have started and left behind
+            if os.name != "nt" or process.returncode is None:  # Windows soon gives its number to another
+                _kill_group(process.pid)  # also what the process itself may have started and left behind
             if process.stdin is not None:
                 process.stdin.close()
         self.exit_code = await watch

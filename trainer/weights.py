@@ -9,12 +9,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import IsengardError
+from .headers import unread
 from .modelfiles import SCALES
 
 _FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
+_WINDOWS_FULL = ("os error 1455", "error code: <1455>")
+"""Files are mapped, for which Windows sets room aside in its paging file: how two libraries say that there is none."""
 _NOTES = (".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8", *SCALES)
 """Ends of keys that say how other tensors are stored and are no weights themselves."""
 
@@ -30,7 +33,8 @@ def stream_weights(path: Path, prefix: str, dtype: torch.dtype | None) -> Iterat
     With `dtype` None a tensor stays as it is stored, and fp8 becomes fp16. What needs no conversion is mapped from the
     file; the rest is converted one by one. Scaled fp8 weights are multiplied by their scale, one for the tensor or one
     a row: `layer.scale_weight` (with a `scaled_fp8` marker in the file) or `layer.weight_scale` (with
-    `layer.comfy_quant`), as ComfyUI stores them. Raises MODEL_MISSING or MODEL_UNREADABLE.
+    `layer.comfy_quant`), as ComfyUI stores them. Raises MODEL_MISSING, MODEL_UNREADABLE, or OUT_OF_MEMORY where
+    Windows can't map the file.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -38,10 +42,22 @@ def stream_weights(path: Path, prefix: str, dtype: torch.dtype | None) -> Iterat
             for name in sorted(names):
                 if name.startswith(prefix) and not name.endswith(_NOTES):
                     yield name[len(prefix) :], _plain(file, name, names, dtype)
-    except FileNotFoundError as problem:
-        raise IsengardError("MODEL_MISSING", f"{path} does not exist.") from problem
+    except (OSError, RuntimeError) as problem:
+        if any(sign in str(problem) for sign in _WINDOWS_FULL):
+            raise _no_room(path, problem) from problem
+        if isinstance(problem, OSError):
+            raise unread(path, problem) from problem
+        raise
     except SafetensorError as problem:
         raise IsengardError("MODEL_UNREADABLE", f"{path} is not a complete safetensors file: {problem}.") from problem
+
+
+def _no_room(path: Path, problem: Exception) -> IsengardError:
+    return IsengardError(
+        "OUT_OF_MEMORY",
+        f"Windows has no room to open {path}: {problem}.",
+        hint="Close other programs, or enlarge the paging file (virtual memory) to 32 GB or what the system chooses.",
+    )
 
 
 def _plain(file: Any, name: str, names: set[str], dtype: torch.dtype | None) -> Tensor:
@@ -71,6 +87,13 @@ def load_folder(model_class: Any, folder: Path, dtype: torch.dtype) -> Any:
     if missing := sorted(report["missing_keys"]):
         raise IsengardError("MODEL_UNREADABLE", f"{folder} lacks {len(missing)} tensors, first {missing[0]}.")
     return model
+
+
+def check_whole(model: nn.Module, where: str) -> None:
+    """Raises MODEL_UNREADABLE for a model that was made without numbers and was not given all of them."""
+    missing = [name for name, weight in model.named_parameters() if weight.is_meta]
+    if missing:
+        raise IsengardError("MODEL_UNREADABLE", f"{where} lacks {len(missing)} tensors, first {missing[0]}.")
 
 
 @contextmanager

@@ -22,6 +22,7 @@ class Beside:
         self._wanted: dict[str, None] = {}
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = False
 
     def look(self, name: str) -> None:
@@ -35,6 +36,7 @@ class Beside:
 
     async def start(self) -> None:
         """Begins to wait."""
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.ensure_future(self._work())
 
     async def stop(self) -> None:
@@ -45,6 +47,11 @@ class Beside:
             with suppress(asyncio.CancelledError):
                 await self._task
 
+    def _is_over(self) -> bool:
+        """Whether work is to end early. Ctrl+C ends ComfyUI's loop, which tells nobody, and Python waits for every
+        thread."""
+        return self._ending or self._loop is None or not self._loop.is_running()
+
     async def _work(self) -> None:
         while True:
             await self._news.wait()
@@ -52,7 +59,7 @@ class Beside:
             while self._wanted:
                 name = next(iter(self._wanted))
                 try:
-                    await self._run(self._job, name, lambda: self._ending)
+                    await self._run(self._job, name, self._is_over)
                 except IsengardError as problem:
                     _LOG.warning(f"{self._what} failed", about=name, code=problem.code, problem=problem.message)
                 except Exception:  # noqa: BLE001 (one thing's trouble must not end the others)

@@ -236,8 +236,8 @@ class Captioning:
         """Saves and tells. A disk that is full for a moment must not end the run: it is saved again."""
         try:
             caption_runs.save(self._library, run)
-        except IsengardError as problem:
-            _LOG.warning("a run of a captioner was not saved", code=problem.code, problem=problem.message)
+        except (IsengardError, OSError) as problem:
+            _LOG.warning("a run of a captioner was not saved", run=run.id, problem=str(problem))
         self._saved = time.monotonic()
         self._say(run)
 

@@ -74,7 +74,7 @@ def endpoint(route: Route, prefix: str, provider: Provider, guard: Guard) -> Htt
 
 def nothing_there(routes: list[Route], prefix: str, guard: Guard) -> HttpHandler:
     """Answers 404, or 405 where the path is known and the method is not."""
-    patterns = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", route.path)), route) for route in routes]
+    patterns = [(re.compile("[^/]+".join(map(re.escape, re.split(r"\{\w+\}", route.path)))), route) for route in routes]
 
     async def answer(request: web.Request) -> web.StreamResponse:
         return await _guarded(request, None, guard, lambda _: _refuse(request))

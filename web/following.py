@@ -26,25 +26,30 @@ class Follower:
         return follower
 
     def read(self) -> list[dict[str, Any]]:
-        """The events since the last call. Lines that are none are passed over: the trainer tells of those."""
-        found = []
-        try:
-            with self.path.open("rb") as stream:
-                size = stream.seek(0, 2)
-                if not self._at_a_line or size < self.offset:  # smaller: a torn line was cut off, or it is another file
-                    self.offset, self._at_a_line = _line_end(self.path, min(size, self.offset)), True
-                stream.seek(self.offset)
-                for line in stream:
-                    if not line.endswith(b"\n"):
-                        break
-                    self.offset += len(line)
-                    with suppress(ValueError, TypeError):
-                        event = json.loads(line)
-                        if isinstance(event, dict) and isinstance(event.get("seq"), int):
-                            found.append(event)
-        except FileNotFoundError:
-            return []
+        """The events since the last call. Lines that are none are passed over: the trainer tells of those.
+
+        What can't be read now, from a disk that is away for a moment, comes with a later call.
+        """
+        found: list[dict[str, Any]] = []
+        with suppress(OSError), self.path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            if not self._at_a_line or size < self.offset:  # smaller: a torn line was cut off, or it is another file
+                self.offset, self._at_a_line = _line_end(self.path, min(size, self.offset)), True
+            stream.seek(self.offset)
+            for line in stream:
+                if not line.endswith(b"\n"):
+                    break
+                self.offset += len(line)
+                with suppress(ValueError, TypeError, RecursionError):
+                    event = json.loads(line)
+                    if _is_event(event):
+                        found.append(event)
         return found
+
+
+def _is_event(found: Any) -> bool:
+    """Whether it has what all else relies on: a job folder may come from elsewhere."""
+    return isinstance(found, dict) and isinstance(found.get("seq"), int) and isinstance(found.get("type"), str)
 
 
 def _line_end(path: Path, size: int) -> int:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 
 from ..errors import IsengardError
-from ..library.jobs import Job
+from ..library.jobs import Job, Jobs
 from ..sentences import Said
-from ..trainer.job import ACTIVE, JobFolder, ask, read_control
+from ..trainer.job import ACTIVE, ExitCode, JobFolder, ask, read_control
+from ..trainer.supervisor import tail_of
 
 PAUSED_BEFORE = Said("ended.paused_before", "paused before its turn")
 CANCELLED = Said("ended.cancelled_by_request", "cancelled by request")
@@ -23,6 +24,17 @@ def ask_now(job: Job, *, sample: bool, save: bool) -> None:
             "JOB_STATE", f"A job that is {job.state.state} can't do that now.", hint="Ask for it while it trains."
         )
     ask(job.folder.control_file, sample=sample, save=save)
+
+
+def somebody_trains(jobs: Jobs) -> bool:
+    """Whether a trainer of ours that a killed server left is still saving, or one was started by hand."""
+    busy = False
+    for job in jobs.all()[0]:
+        if job.state.state in ACTIVE:
+            jobs.mark_gone(job.id)
+        if job.state.state in (*ACTIVE, "queued") and job.folder.owner() is not None:  # or it has just begun
+            busy = True
+    return busy
 
 
 def stop_waiting(folder: JobFolder, state: str, reason: str, wish: str) -> None:
@@ -63,3 +75,13 @@ def fail(folder: JobFolder, error: IsengardError) -> None:
         writer.emit("error", **error.as_dict())
         writer.set_state("preparing")
         writer.set_state("failed", reason=error.message, error=error.as_dict())
+
+
+def never_began(folder: JobFolder, code: int | None, problem: IsengardError | None) -> None:
+    """Notes of what a job failed whose trainer was not started, or ended with this exit code while it still waited.
+    Neither: it was stopped before."""
+    if problem is None and code not in (None, ExitCode.DONE):
+        tail = tail_of(folder.path / "output.txt")
+        problem = IsengardError("TRAINER_DIED", "The trainer's process ended before it began.", tail=tail)
+    if problem is not None:
+        fail(folder, problem)

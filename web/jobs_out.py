@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from ..errors import IsengardError
 from ..library.jobs import Job
@@ -76,10 +76,16 @@ class JobList(Out):
         redaction: Redaction,
         cursor: str = "",
     ) -> JobList:
-        """From the library's."""
+        """From the library's. One that can't be shown is broken, and the others are listed."""
+        shown, unfit = [], list(broken)
+        for job in jobs:
+            try:
+                shown.append(job_out(job, order, redaction))
+            except IsengardError as problem:
+                unfit.append((job.id, problem))
         return cls(
-            jobs=[job_out(job, order, redaction) for job in jobs],
-            broken=[BrokenJob(id=job_id, **problem_values(problem, redaction)) for job_id, problem in broken],
+            jobs=shown,
+            broken=[BrokenJob(id=job_id, **problem_values(problem, redaction)) for job_id, problem in unfit],
             running=running,
             order=order,
             next=cursor,
@@ -96,7 +102,16 @@ class KeptLora(Out):
 
 
 def job_out(job: Job, order: Sequence[str], redaction: Redaction) -> JobOut:
-    """A job for an answer: paths outside the library are taken out."""
+    """A job for an answer: paths outside the library are taken out. Raises JOB_CORRUPT for one whose files say what no
+    program of ours has written."""
+    try:
+        return _job_out(job, order, redaction)
+    except ValidationError as problem:
+        places = ", ".join(dict.fromkeys(str(item["loc"][0]) for item in problem.errors() if item["loc"]))
+        raise IsengardError("JOB_CORRUPT", f"The files of {job.id} hold no {places} that can be used.") from problem
+
+
+def _job_out(job: Job, order: Sequence[str], redaction: Redaction) -> JobOut:
     state = job.state
     return JobOut(
         id=job.id,

@@ -15,7 +15,10 @@ from .models import ErrorBody
 from .routing import Route
 
 _REF = "#/components/schemas/{model}"
-_ANY = ("REQUEST_UNREADABLE", "ORIGIN_FOREIGN", "HOST_UNKNOWN", "REQUEST_INVALID", "INTERNAL", "LIBRARY_BUSY")
+_ANY = (
+    "REQUEST_UNREADABLE", "ORIGIN_FOREIGN", "HOST_UNKNOWN", "REQUEST_INVALID", "INTERNAL", "LIBRARY_BUSY",
+    "SERVER_STOPPING",
+)  # fmt: skip
 """What every route may answer."""
 Mode = Literal["validation", "serialization"]
 
@@ -170,7 +173,7 @@ def _raw(media: str) -> dict[str, Any]:
 
 def _headers(route: Route, status: int) -> dict[str, Any]:
     found: dict[str, Any] = {"X-Correlation-ID": {"schema": {"type": "string"}}}
-    if route.etag:
+    if route.etag and route.method != "DELETE":
         found["ETag"] = {"schema": {"type": "string"}}
     if status == 201:
         found["Location"] = {"schema": {"type": "string"}}

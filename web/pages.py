@@ -75,12 +75,19 @@ def _answer(request: web.Request, guard: Guard, name: str) -> web.StreamResponse
 
 def _file(name: str) -> web.StreamResponse:
     path = DIST / name
-    if not path.resolve().is_relative_to(DIST.resolve()) or ".." in Path(name).parts or not path.is_file():
+    if not path.resolve().is_relative_to(DIST.resolve()) or ".." in Path(name).parts or not _is_file(path):
         if name == "index.html":
             return _page("Isengard", UNBUILT, 200)
         return _page("Nothing here", "<p>There is nothing at this address.</p>", 404)
     kind = _WEB_TYPES.get(path.suffix, "application/octet-stream")
     return web.FileResponse(path, headers={"Content-Type": kind, "Cache-Control": "no-cache"})
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _let_in(token: str) -> web.StreamResponse:

@@ -90,7 +90,7 @@ class PromptQueue:
                 stop_waiting(job.folder, "paused", problem.message, "pause")
                 raise
             self._queued[job_id] = _Queued(graphs)
-            self._look()
+            self._glance()
 
     def order(self) -> list[str]:
         """See Queue."""
@@ -198,7 +198,14 @@ class PromptQueue:
         queued = self._queued.pop(job.id, None)
         if queued is not None:
             self._take_back(list(queued.graphs))
-        self._look()
+        self._glance()
+
+    def _glance(self) -> None:
+        """`_look` behind a deed that is done whether ComfyUI answers now or not: it is looked at again soon."""
+        try:
+            self._look()
+        except IsengardError as problem:
+            _LOG.warning("the queue could not be looked at", code=problem.code, problem=problem.message)
 
     def _take_back(self, prompt_ids: list[str]) -> None:
         """Takes prompts out of the queue, and stops the one that runs."""
@@ -224,11 +231,9 @@ class PromptQueue:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if self._queued:
+            if self._queued or self._order:
                 try:
-                    await asyncio.to_thread(self._look)
-                except IsengardError as problem:
-                    _LOG.warning("the queue could not be looked at", code=problem.code, problem=problem.message)
+                    await asyncio.to_thread(self._glance)
                 except Exception:  # noqa: BLE001 (one bad moment must not end following the queue)
                     _LOG.exception("the queue could not be looked at")
 

@@ -19,10 +19,18 @@ from .. import log
 from ..errors import IsengardError
 from ..library.jobs import Job, Jobs
 from ..trainer.job import ACTIVE, RESUMABLE, ExitCode, ask, read_control
-from ..trainer.supervisor import tail_of
 from . import queue_order
 from .attempts import Attempts
-from .job_moves import CANCELLED, PAUSED_BEFORE, ask_now, fail, stop_if_asked, stop_waiting, when_free
+from .job_moves import (
+    CANCELLED,
+    PAUSED_BEFORE,
+    ask_now,
+    never_began,
+    somebody_trains,
+    stop_if_asked,
+    stop_waiting,
+    when_free,
+)
 
 _LOOK_SECONDS = 1.0
 """How often the queue looks for what others have done to jobs."""
@@ -222,7 +230,7 @@ class StandaloneQueue:
         """The job that may begin now."""
         try:
             self._go_on()
-            return None if self._somebody_trains() else self._next()
+            return None if somebody_trains(self._jobs) else self._next()
         except Exception:  # noqa: BLE001 (a disk that is away for a moment must not end the queue)
             _LOG.exception("the queue could not be looked at")
             return None
@@ -243,16 +251,6 @@ class StandaloneQueue:
                 return job
         return None
 
-    def _somebody_trains(self) -> bool:
-        """Whether a trainer of ours that a killed server left is still saving, or one was started by hand."""
-        busy = False
-        for job in self._jobs.all()[0]:
-            if job.state.state in ACTIVE:
-                self._jobs.mark_gone(job.id)
-            if job.state.state in (*ACTIVE, "queued") and job.folder.owner() is not None:  # or it has just begun
-                busy = True
-        return busy
-
     def _after(self, job: Job, code: int | None, problem: IsengardError | None) -> None:
         with self._turn:
             try:
@@ -267,15 +265,11 @@ class StandaloneQueue:
             self._save()
 
     def _not_begun(self, job: Job, code: int | None, problem: IsengardError | None) -> None:
-        """An attempt is over and the job still waits: somebody else had it, or what kept it from beginning is told. It
-        must not be tried again and again."""
+        """An attempt is over and the job still waits: somebody else had it, or what kept it from beginning is told."""
         if code == ExitCode.LOCKED or (problem is not None and problem.code == "JOB_LOCKED"):
             self._order = [*(known for known in self._order if known != job.id), job.id]
-        elif problem is not None:
-            fail(job.folder, problem)
-        elif code not in (None, ExitCode.DONE):
-            tail = tail_of(job.folder.path / "output.txt")
-            fail(job.folder, IsengardError("TRAINER_DIED", "The trainer's process ended before it began.", tail=tail))
+        else:
+            never_began(job.folder, code, problem)
 
     def _go_on(self) -> None:
         """Queues jobs again that were resumed while they were about to stop."""
@@ -295,10 +289,10 @@ class StandaloneQueue:
 
     def _save(self) -> None:
         """Keeps the order of those that wait, and wakes the worker and whoever listens. Where the disk doesn't take it,
-        the order holds until the server ends."""
-        self._order = self.order()
+        or doesn't say who waits, the order holds until the server ends."""
         first = [self._running] if self._running else []  # should we be killed before its trainer has begun
         try:
+            self._order = self.order()
             queue_order.save(self._file, [*first, *self._order], self._again)
         except (IsengardError, OSError) as problem:
             _LOG.warning("the order of the queue was not kept", problem=str(problem))

@@ -56,7 +56,7 @@ class Route:
     upload: str = ""
     """Content type of a body that the handler reads as a stream, e.g. `multipart/form-data`."""
     etag: bool = False
-    """Answers an ETag; with PATCH, PUT and DELETE it heeds If-Match."""
+    """Answers an ETag, unless it takes away; with PATCH, PUT and DELETE it heeds If-Match."""
     free: bool = False
     """Answered without a token, where one is needed."""
 

@@ -73,11 +73,13 @@ class Services:
     """Whether others than this machine's users may ask."""
     parts: list[Part] = field(default_factory=list)
     """Started in this order, stopped in the other."""
+    unlisten: Callable[[], None] = lambda: None
+    """Ends what the library was asked to tell: inside ComfyUI it outlives services that did not begin."""
     _started: list[Part] = field(default_factory=list)
 
     @property
     def server_log(self) -> Path:
-        """Where the standalone host writes its log."""
+        """Where the server writes its log."""
         return self.library.root / "logs" / "server.jsonl"
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -108,6 +110,7 @@ class Services:
             except Exception:  # noqa: BLE001 (the others must be stopped as well)
                 _LOG.exception("a part did not stop in order", part=type(part).__name__)
         self._started.clear()
+        self.unlisten()
         await self.run(self.library.close)
         for pool in (self.lists, self.pool):
             await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
@@ -153,12 +156,13 @@ def make_services(
         return await run_in(pool, function, *args, **kwargs)
 
     tails = Tails(jobs, hub, redaction, run, lambda: jobs.mark_all_gone(queue.running))
-    library.listen(lambda slugs: hub.tell("library", {"characters": sorted(slugs)}))
+    unlisten = library.listen(lambda slugs: hub.tell("library", {"characters": sorted(slugs)}))
     taking_in, measuring, lag = adopting(library, run), rating(library, jobs, hub, run), Lag()
     captions = Captioning(library, lambda told: hub.tell("captioning", told), Trainings(library).reason)
     return Services(
         library=library, jobs=jobs, queue=queue, hub=hub, tails=tails, pool=pool, redaction=redaction, host=host,
         pictures=pictures, adopting=taking_in, rating=measuring, captioning=captions, lag=lag, on_network=on_network,
+        unlisten=unlisten,
         parts=[*([lag] if host == "standalone" else []), tails, taking_in, measuring, captions, pictures, queue],
     )  # fmt: skip
 

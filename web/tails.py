@@ -214,7 +214,7 @@ class Tails:
             for event in events:
                 tail.ring.add(event["seq"], self._encoded(event))
                 if event["type"] == "state":
-                    tail.state = event["state"]
+                    tail.state = str(event.get("state", tail.state))
             for event in _thinned(events):
                 self._hub.publish("job", {"job": tail.job, **self._shown(event)})
             tail.ring.go_round()
@@ -225,7 +225,7 @@ class Tails:
         found = []
         for tail in tails:
             if not tail.state:
-                with suppress(IsengardError):
+                with suppress(IsengardError, OSError):
                     tail.state = self._jobs.get(tail.job).state.state
             if events := tail.follower.read():
                 for event in events:
@@ -236,7 +236,7 @@ class Tails:
     def _settle(self, job_id: str, event: dict[str, Any]) -> None:
         """Whoever hears that a job is done can use its LoRA: reading the job registers it."""
         if event.get("type") == "state" and event.get("state") == "done":
-            with suppress(IsengardError):
+            with suppress(IsengardError, OSError):  # what was read of others with it must not be lost
                 self._jobs.get(job_id)
 
     def _encoded(self, event: dict[str, Any]) -> bytes:

@@ -31,6 +31,8 @@ _PHOTOGRAPHS: tuple[Method, str] = ("sface", "_face_vectors")
 _START_SECONDS = 300.0
 """It steps back for other programs, so it may take long beside one that works hard."""
 _PICTURE_SECONDS = 60.0
+_LARGEST = 1e6
+"""Of any number in the file: what is no number or has no end is not below it."""
 _SAMPLE = re.compile(r"step_(\d+)_(\d+)\.png")
 _LOG = log.get("library.likeness")
 
@@ -126,15 +128,26 @@ def _kept(folder: JobFolder) -> dict[str, Any]:
         found = read_json(folder.path / FILE)
     except (FileNotFoundError, IsengardError):
         return {}
-    usable = isinstance(found, dict) and found.get("format") == FORMAT and isinstance(found.get("pictures", {}), dict)
-    return found if usable else {}
+    return found if isinstance(found, dict) and found.get("format") == FORMAT and _is_sound(found) else {}
+
+
+def _is_sound(found: dict[str, Any]) -> bool:
+    """Whether it holds what is written here: a job's folder may come from elsewhere."""
+    try:
+        from_json(found.get("missing", ""))
+        scores = [entry.get("score") for entry in found.get("pictures", {}).values()]
+        known = [number for number in (*scores, found.get("among_photos")) if number is not None]
+        photos = found.get("photos", 0)
+        return isinstance(photos, int) and all(abs(number) < _LARGEST for number in (photos, *known))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def _new(folder: JobFolder, kept: dict[str, Any]) -> Iterator[Path]:
     known = kept.get("pictures", {})
     for path, _, _ in _samples(folder):
         entry = known.get(path.name)
-        if not isinstance(entry, dict) or entry.get("mark") != _mark(path):
+        if entry is None or entry.get("mark") != _mark(path):
             yield path
 
 
@@ -158,9 +171,7 @@ def _mark(path: Path) -> str:
 def _summed_up(folder: JobFolder, config: TrainingConfig, kept: dict[str, Any]) -> Likeness:
     known = kept.get("pictures", {})
     scores = {
-        (step, prompt): known[path.name].get("score")
-        for path, step, prompt in _samples(folder)
-        if isinstance(known.get(path.name), dict)
+        (step, prompt): known[path.name].get("score") for path, step, prompt in _samples(folder) if path.name in known
     }
     word = config.trigger_word.casefold()
     asked = {index for index, prompt in enumerate(config.prompts) if word in prompt.casefold()}

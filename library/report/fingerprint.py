@@ -14,6 +14,8 @@ SIDE = 24
 enough to tell two poses in front of one wall apart."""
 _MOST_PAIRS = 20_000
 """Pairs that are compared closely, the likeliest first."""
+_AT_ONCE = 1024
+"""Pictures that are compared with all others at a time: all with all would take gigabytes for ten thousand."""
 _ALIKE_ROUGHLY, _ALIKE_UNMOVED = 0.45, 0.15
 """Likeness at low resolution, and as they are, from which on a pair is compared closely, in all cropped versions."""
 _CROPS = ((1.0, 0.0), *((scale, (1 - scale) * at) for scale in (0.96, 0.92, 0.88, 0.84) for at in (0.0, 0.5, 1.0)))
@@ -53,7 +55,7 @@ def alike(fingerprints: Sequence[str], least: float) -> list[Pair]:
     codes = {False: _unit(details), True: _unit(_detail(mirrors))}
     rough = {False: _rough(pictures), True: _rough(mirrors)}
     wanted = {
-        mirrored: _likely(rough[False] @ rough[mirrored].T, codes[False] @ codes[mirrored].T, clear)
+        mirrored: _likely((rough[False], rough[mirrored]), (codes[False], codes[mirrored]), clear)
         for mirrored in (False, True)
     }
     best: dict[tuple[int, int], Pair] = {}
@@ -69,13 +71,19 @@ def alike(fingerprints: Sequence[str], least: float) -> list[Pair]:
     return list(best.values())
 
 
-def _likely(rough: Floats, unmoved: Floats, clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which pairs are worth a close look; symmetric."""
-    wanted = np.triu((rough >= _ALIKE_ROUGHLY) & (unmoved >= _ALIKE_UNMOVED), 1)
-    wanted[~clear] = False
-    wanted[:, ~clear] = False
-    if int(wanted.sum()) > _MOST_PAIRS:
-        wanted &= unmoved >= np.sort(unmoved[wanted])[-_MOST_PAIRS]
+def _likely(rough: tuple[Floats, Floats], codes: tuple[Floats, Floats], clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which pairs of rows of two matrices are worth a close look; symmetric."""
+    wanted = np.zeros((len(clear), len(clear)), dtype=bool)
+    likeness = []
+    for first in range(0, len(clear), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        unmoved = codes[0][some] @ codes[1].T
+        near = (rough[0][some] @ rough[1].T >= _ALIKE_ROUGHLY) & (unmoved >= _ALIKE_UNMOVED)
+        wanted[some] = np.triu(near & clear[some, None] & clear, first + 1)
+        likeness.append(unmoved[wanted[some]])
+    found = np.concatenate(likeness)
+    if len(found) > _MOST_PAIRS:
+        wanted[wanted] = found >= np.sort(found)[-_MOST_PAIRS]
     return np.asarray(wanted | wanted.T)
 
 

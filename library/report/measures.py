@@ -27,6 +27,8 @@ MEASURES_VERSION = 1
 """Counts up whenever a number would come out differently, so that what is kept is measured again."""
 _SMALL = 256
 """Pixels on the long side of the copy that colours and light are measured on."""
+_LARGEST = 1e9
+"""What is measured is far below; what is no number or has no end is not."""
 _LEAST_FACE = 24
 """Pixels below which the sharpness of a face can't be told."""
 
@@ -115,10 +117,11 @@ def _check(known: Measures, kept: Mapping[str, Any]) -> None:
     missing = {field.name for field in fields(known)} - set(kept)
     if missing:
         raise ValueError(f"without {', '.join(sorted(missing))}")
-    numbers = [known.width, known.height, known.blur, known.moved, known.blockiness, known.turned]
+    numbers: list[Any] = [known.width, known.height, known.blur, known.moved, known.blockiness, known.turned]
     numbers += [*asdict(known.exposure).values(), *asdict(known.layout).values(), *known.background]
     numbers += [*(known.clothes or ()), *(value for face in known.faces or () for value in face.box)]
-    if not all(number is None or isinstance(number, int | float) for number in numbers):
+    numbers.append(known.source.jpeg_quality)
+    if not all(number is None or (isinstance(number, int | float) and abs(number) < _LARGEST) for number in numbers):
         raise ValueError("a number is none")
     if len(bytes.fromhex(known.fingerprint)) != SIDE**2:
         raise ValueError("the fingerprint has another length")

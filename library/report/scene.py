@@ -10,6 +10,8 @@ Box = tuple[float, float, float, float]
 """Left, top, width, height as shares of the picture's sides."""
 
 BACKGROUND_PARTS, CLOTHES_PARTS = 8, 6
+_AT_ONCE = 256
+"""Rows that are compared with all others at a time: part by part, thousands would not fit into memory."""
 _RIM = 0.18
 """How deep the picture's rim is, as a share of its sides: mostly backdrop, with and without a person."""
 _RIM_PARTS = (
@@ -66,14 +68,16 @@ def distances(rows: list[list[int]], parts: int, spare: int = 0) -> NDArray[np.f
     The `spare` parts that differ most are left out: hair and hands come into them.
     """
     values = np.asarray(rows, dtype=np.float32).reshape(len(rows), parts, -1)
-    apart = np.stack([_apart(values[:, part]) for part in range(parts)], axis=-1)
-    near: NDArray[np.float32] = np.sort(apart, axis=-1)[..., : parts - spare].mean(axis=-1)
+    near = np.empty((len(rows), len(rows)), dtype=np.float32)
+    for first in range(0, len(rows), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        apart = np.stack([_apart(values[some, part], values[:, part]) for part in range(parts)], axis=-1)
+        near[some] = np.sort(apart, axis=-1)[..., : parts - spare].mean(axis=-1)
     return near
 
 
-def _apart(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    squares = (values**2).sum(axis=1)
-    apart = squares[:, None] + squares[None, :] - 2 * values @ values.T
+def _apart(some: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    apart = (some**2).sum(axis=1)[:, None] + (values**2).sum(axis=1)[None, :] - 2 * some @ values.T
     return np.asarray(np.sqrt(np.maximum(apart, 0) / values.shape[1]), dtype=np.float32)
 
 
@@ -81,11 +85,12 @@ def groups(apart: NDArray[np.float32], within: float) -> list[list[int]]:
     """Places of rows that are alike, largest group first: each row joins the one with most rows near it."""
     near = apart <= within
     left = np.ones(len(apart), dtype=bool)
+    counts = near.sum(axis=1)
     found = []
     while left.any():
-        counts = np.where(left, (near & left[None, :]).sum(axis=1), -1)
-        members = near[int(counts.argmax())] & left
+        members = near[int(np.where(left, counts, -1).argmax())] & left
         found.append(np.flatnonzero(members).tolist())
+        counts -= near[:, members].sum(axis=1)
         left &= ~members
     return sorted(found, key=lambda group: (-len(group), group[0]))
 

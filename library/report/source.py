@@ -12,10 +12,9 @@ from PIL import Image
 
 from ...errors import IsengardError
 from ...media.pictures import picture_format, shown_name
+from ...media.pixels import readers
 from ...sentences import Said
 
-_PILLOW_READS = {"JPEG": ("JPEG", "MPO"), "HEIC": ("HEIF",)}
-"""Pillow's names for a format, where they differ from ours."""
 _ORIENTATION, _MAKE, _MODEL, _SOFTWARE = 0x0112, 0x010F, 0x0110, 0x0131
 _EXIF_PART, _GPS_PART = 0x8769, 0x8825
 _TAKEN, _DIGITIZED, _TAKEN_OFFSET = 0x9003, 0x9004, 0x9011
@@ -56,23 +55,18 @@ def source_facts(path: Path) -> SourceFacts:
     name = shown_name(path)
     try:
         with path.open("rb") as file:
-            kind = picture_format(file.read(64))
-            length = path.stat().st_size
-            if kind is None:
-                text = f"{name} is not a picture, whatever its name says."
-                raise IsengardError("PHOTO_UNREADABLE", Said("photo.no_picture", text, photo=name))
-            if kind == "HEIC":
-                _add_heif_reader()
+            head = file.read(64)
+            formats = readers(head, name)
             file.seek(0)
-            with Image.open(file, formats=_PILLOW_READS.get(kind, (kind,))) as image:
-                return _facts(image, kind, length)
+            with Image.open(file, formats=formats) as image:
+                return _facts(image, str(picture_format(head)), path.stat().st_size)
     except IsengardError:
         raise
     except Image.DecompressionBombError as problem:
         text = f"{name} has far more pixels than are read."
         raise IsengardError("PHOTO_TOO_LARGE", Said("photo.far_too_many_pixels", text, photo=name)) from problem
     except Exception as problem:  # readers of damaged headers raise anything, from OSError to KeyError
-        text = f"{name} is damaged, or can't be read by this Python."
+        text = f"{name} is damaged or cut short."
         raise IsengardError("PHOTO_UNREADABLE", Said("photo.damaged", text, photo=name)) from problem
 
 
@@ -161,11 +155,3 @@ def _text(value: object) -> str | None:
         return None
     clean = "".join(sign if sign.isprintable() else " " for sign in value)
     return " ".join(clean.split())[:_LONGEST_TEXT] or None
-
-
-def _add_heif_reader() -> None:
-    """Teaches Pillow to open HEIC, as preparing a photo does."""
-    if "HEIF" not in Image.OPEN:
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from isengard.tests.browser.panel import PACK, Panel
+from isengard.tests.ports import free_port
 from isengard.tests.sharing import made_once
 from isengard.tests.web.server import SMALL, Client, Server, running
 
@@ -64,6 +65,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 
 
 @pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where files lie before they are added."""
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="module")
 def server(place: Path) -> Iterator[Server]:
     """A server that is not started yet."""
     yield from running(Server(place))
@@ -71,7 +78,8 @@ def server(place: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def port(server: Server) -> int:
-    """Where the server listens."""
+    """Where the server listens, also when a test starts it again."""
+    server.arguments = ("--port", str(free_port()))
     return server.start().port
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from isengard.tests.browser.panel import PHOTOS
+from isengard.tests.browser.panel import PHOTOS, Panel
 from isengard.tests.web.server import Client
 
 SIDE = 1024
@@ -50,6 +50,19 @@ def _saved(picture: Image.Image, path: Path, quality: int = 92) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, quality=quality) if path.suffix == ".jpg" else picture.save(path)
     return path
+
+
+def character(port: int, name: str) -> str:
+    """Makes a character and gives its id."""
+    return str(Client(port).post("/characters", {"name": name, "class_word": "woman"})["id"])
+
+
+def with_faces(panel: Panel, port: int, folder: Path, name: str, count: int = 6) -> str:
+    """A character with photos, open at its photos."""
+    made = character(port, name)
+    panel.open(f"characters/{made}/photos")
+    panel.add_photos(faces(folder / name, count))
+    return made
 
 
 def upload(port: int, character: str, paths: list[Path]) -> None:

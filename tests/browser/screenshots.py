@@ -101,7 +101,7 @@ def _window(browser: Any, port: int, scheme: str, *, width: int = 1280, language
 def _save(panel: Panel, name: str) -> None:
     panel.loaded()
     panel.wait("[...document.images].every(image => image.complete || image.loading === 'lazy')")
-    panel.page.wait_for_timeout(500)
+    panel.page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     path = OUT / f"{name}.png"
     panel.page.screenshot(path=path)
     with Image.open(path) as picture:  # a palette is enough for flat colours, and a third of the size

@@ -10,6 +10,7 @@ import pytest
 
 from isengard.tests.browser import pictures
 from isengard.tests.browser.gestures import draw, middle
+from isengard.tests.browser.holding import Held
 from isengard.tests.browser.panel import PACK, Panel
 from isengard.tests.web.server import Client
 
@@ -224,6 +225,26 @@ def test_thousands_are_shown_a_screen_at_a_time_and_selected_all(open_panel: Ope
     page.get_by_text(f"{MANY:,} selected").wait_for()
     page.evaluate("() => { document.querySelector('.isg-main').scrollTop = 0 }")
     page.locator(".isg-virtual [data-place='0'].selected").wait_for()
+
+
+def test_all_are_selected_also_where_something_changes_meanwhile(
+    open_panel: Open, people: dict[str, str], port: int
+) -> None:
+    """The list is asked for anew while its pages come: the selection waits for the end of both."""
+    panel = open_panel()
+    page = panel.page
+    panel.open("dataset/many")
+    page.locator(".isg-virtual .isg-tile").first.focus()
+    held = Held(page, "/isengard/images.*cursor=")
+    page.keyboard.press("Control+a")
+    held.wait()
+    photo = Client(port).get("/characters/many/images?limit=1")["photos"][0]["file"]
+    with page.expect_response(lambda answer: "/isengard/images?" in answer.url and "cursor=" not in answer.url):
+        Client(port).ask("PATCH", f"/characters/many/images/{photo}", {"caption": "changed meanwhile"})
+    held.let_go()
+    chosen = page.locator(".isg-bulk strong")
+    chosen.wait_for()
+    assert chosen.text_content() == f"{MANY:,} selected"
 
 
 def test_a_rectangle_reaches_beyond_the_window(open_panel: Open, people: dict[str, str]) -> None:

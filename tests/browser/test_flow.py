@@ -34,10 +34,10 @@ def test_from_nothing_to_a_picture(open_panel: Callable[..., Panel]) -> None:
     page.locator(".isg-photos .isg-tile").first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    assert "photo_02" in (dialog.locator("h2").text_content() or "")
+    dialog.get_by_role("heading", name=re.compile("photo_02")).wait_for()
     panel.check_access()
     page.keyboard.press("ArrowLeft")
-    panel.wait("document.querySelector('dialog textarea').value === 'smiling, teal background'")
+    panel.wait("document.querySelector('dialog textarea')?.value === 'smiling, teal background'")
     page.keyboard.press("Escape")
 
     panel.step("Report")

@@ -57,12 +57,15 @@ class Sidebar(Panel):
             super()._heard(kind, text)
 
     def enter(self) -> None:
-        """Loads ComfyUI and sends its greeting away."""
+        """Loads ComfyUI and sends its greeting away: newcomers are shown templates, once."""
+        known = self.page.request.get(f"{self.address}api/settings").json().get("Comfy.TutorialCompleted")
         self.page.goto(self.address)
         self.tab.wait_for()
-        self.page.wait_for_timeout(3000)
-        self.page.keyboard.press("Escape")  # newcomers are shown templates
-        self.page.locator(".p-dialog-mask").wait_for(state="hidden")
+        greeting = self.page.locator(".p-dialog-mask")
+        if not known:
+            greeting.wait_for()
+            self.page.keyboard.press("Escape")
+        greeting.wait_for(state="hidden")
 
     @property
     def tab(self) -> Any:

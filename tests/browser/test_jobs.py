@@ -40,6 +40,23 @@ def test_jobs_are_filtered_opened_deleted_and_brought_back(open_panel: Callable[
     panel.check_access()
 
 
+def test_a_training_is_opened_by_its_address_whatever_the_list_shows(
+    open_panel: Callable[..., Panel], trained: Client
+) -> None:
+    """Its name, its files and its buttons are there, and they work, also where a filter leaves it out of the list."""
+    panel = open_panel()
+    page = panel.page
+    panel.open("jobs")
+    page.get_by_role("button", name="Failed", exact=True).click()
+    page.get_by_text("No training is like that.").wait_for()
+    job = trained.get("/jobs")["jobs"][0]["id"]
+    page.goto(f"{panel.address}#/jobs/{job}")
+    page.get_by_role("heading", name="Ada").last.wait_for()
+    page.locator(".isg-main").get_by_role("button", name="Delete").wait_for()
+    panel.button("Train again").click()
+    panel.wait("location.hash === '#/characters/ada/train'")
+
+
 def test_a_jobs_log_is_filtered_and_its_files_are_saved(
     open_panel: Callable[..., Panel], trained: Client, tmp_path: Path
 ) -> None:

@@ -86,15 +86,16 @@ def test_the_loss_is_zoomed_read_and_shown_on_a_log_scale(open_panel: Callable[.
     over.wait_for()
     over.scroll_into_view_if_needed()
     page.get_by_text(re.compile(r"From [\d.]+ to [\d.]+ in 12 steps")).wait_for()
+    panel.wait("[...document.images].every((one) => one.complete || one.loading === 'lazy')")  # nothing moves any more
     box = over.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
     page.get_by_text(re.compile(r"Step \d+: [\d.]+, smoothed [\d.]+")).wait_for()
     whole = page.get_by_role("group", name="Which steps are shown").get_by_role("button", name="All")
     assert whole.get_attribute("aria-pressed") == "true"
     draw(page, (box["x"] + 30, box["y"] + 40), (box["x"] + 120, box["y"] + 60))
-    panel.wait("document.querySelector('.isg-chart .isg-chip').getAttribute('aria-pressed') === 'false'")
+    panel.wait("document.querySelector('.isg-chart .isg-chip')?.getAttribute('aria-pressed') === 'false'")
     page.mouse.dblclick(box["x"] + 60, box["y"] + 40)
-    panel.wait("document.querySelector('.isg-chart .isg-chip').getAttribute('aria-pressed') === 'true'")
+    panel.wait("document.querySelector('.isg-chart .isg-chip')?.getAttribute('aria-pressed') === 'true'")
     page.get_by_role("button", name="Last half").press("Enter")
     page.get_by_label("Log scale").check()
     page.get_by_label("Raw").uncheck()

@@ -53,9 +53,9 @@ def test_the_choice_is_kept_by_the_server_and_taken_back(open_panel: Callable[..
     steps = {lora["id"]: lora["step"] for lora in trained.get("/loras?character=ada")["loras"]}
     assert steps[chosen(trained)] == 8
     other.wait("document.querySelectorAll('.isg-pick-steps tr.chosen')[0]?.textContent.includes('In use')")
-    other.wait("document.querySelector('.isg-pick-steps tr.chosen strong').textContent.trim() === '8'")
+    other.wait("document.querySelector('.isg-pick-steps tr.chosen strong')?.textContent.trim() === '8'")
     panel.undo()
-    panel.wait("document.querySelector('.isg-pick-steps tr.chosen strong').textContent.trim() === '12'")
+    panel.wait("document.querySelector('.isg-pick-steps tr.chosen strong')?.textContent.trim() === '12'")
     assert chosen(trained) == ""
 
 

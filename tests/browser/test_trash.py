@@ -41,7 +41,7 @@ def test_one_thing_is_deleted_for_good_and_the_other_brought_back(
     dialog.wait_for(state="hidden")
     page.get_by_text("1 entry is gone for good.").wait_for()
     assert [entry["label"] for entry in thrown_away.get("/trash")["entries"]] == ["Bob"]
-    assert page.evaluate("document.activeElement.textContent") == "Trash"
+    panel.wait("document.activeElement.textContent === 'Trash'")
     page.get_by_role("button", name="Restore").click()
     page.get_by_text("Bob is back.").wait_for()
     page.get_by_text("The trash is empty.").wait_for()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,15 @@ from safetensors import safe_open
 from isengard import settings
 from isengard.cli.demo import _clear as clear
 from isengard.errors import IsengardError
+from isengard.tests.warm.interpreter import taken_for
+from isengard.trainer.job import JobFolder
 from isengard.trainer.mini import CHARACTER_DIR
 from isengard.trainer.plan import change_config, make_job
 from isengard.trainer.presets import preset_config
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(settings.PACK), "demo", *arguments]
+    command = [taken_for(sys.executable), str(settings.PACK), "demo", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
@@ -55,6 +59,35 @@ def test_the_demo_leaves_other_peoples_folders_alone(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "JOB_EXISTS" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.slow
+def test_no_steps_are_refused_and_not_passed_over(tmp_path: Path) -> None:
+    done = demo("--out", str(tmp_path / "out"), "--steps", "0")
+    assert done.returncode == 2
+    assert "steps must be" in done.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_demo_in_words(tmp_path: Path) -> None:
+    """No trace of a stack, and the training is stopped with its step saved."""
+    command = [sys.executable, str(settings.PACK), "demo", "--out", str(tmp_path / "out"), "--steps", "5000"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
+    try:
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    job = JobFolder(tmp_path / "out" / "job")
+    deadline = time.monotonic() + 240
+    while not (job.state_file.is_file() and job.state().state == "training"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=240)
+    assert running.returncode == 130
+    assert "Traceback" not in told
+    assert told.rstrip().endswith("Stopped.")
+    assert (job.state().state, job.owner()) == ("interrupted", None)
 
 
 def test_only_an_earlier_demo_makes_room_for_a_new_one(tmp_path: Path) -> None:

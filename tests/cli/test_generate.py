@@ -15,12 +15,13 @@ from isengard.library import characters, gallery_index, loras
 from isengard.library.store import Library
 from isengard.media.png import read_settings
 from isengard.tests.generator.files import write_random_lora
+from isengard.tests.warm.interpreter import taken_for
 from isengard.trainer.job import ExitCode
 
 
 def generate(*arguments: object, root: Path) -> subprocess.CompletedProcess[str]:
     """`python . generate …` with a library in `root`."""
-    command = [sys.executable, str(settings.PACK), "generate", *map(str, arguments)]
+    command = [taken_for(sys.executable), str(settings.PACK), "generate", *map(str, arguments)]
     environment = {**os.environ, "VOLUME_ROOT": str(root), "ISENGARD_MODE": "fast-test"}
     return subprocess.run(
         command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment

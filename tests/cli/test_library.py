@@ -21,6 +21,7 @@ from isengard.tests.library.corpus import BAD_NAMES
 from isengard.tests.library.exchanged import located, weights
 from isengard.tests.library.trees import tree
 from isengard.tests.media.made import noise, save
+from isengard.tests.warm.interpreter import taken_for
 
 Run = Callable[..., Any]
 
@@ -260,7 +261,8 @@ def test_training_a_character_of_the_library(given: Path, tmp_path: Path) -> Non
     for words in (["create", "Ada", "--trigger", "zzq", "--class", "woman"], ["add", "ada", str(given)],
                   ["reject", "ada", "c.png"]):  # fmt: skip
         assert main([*words, "--root", str(root)]) == 0
-    command = [sys.executable, str(ROOT), "train", "--character", "Ada", "--root", str(root), "--base", "mini"]
+    python = taken_for(sys.executable)
+    command = [python, str(ROOT), "train", "--character", "Ada", "--root", str(root), "--base", "mini"]
     done = subprocess.run([*command, "--prepare", "--quiet"], capture_output=True, check=False, timeout=300, text=True)
     assert done.returncode in (0, 4), done.stderr
     (job,) = (root / "jobs").iterdir()

@@ -31,7 +31,9 @@ import nodes
 def load_clip(self, clip_name1, clip_name2, type, device="default"):
     paths = [folder_paths.get_full_path_or_raise("text_encoders", name) for name in (clip_name1, clip_name2)]
     options = {"t5xxl_model_config": CONFIG}
-    return (comfy.sd.load_clip(paths, clip_type=comfy.sd.CLIPType.FLUX, model_options=options),)
+    clip = comfy.sd.load_clip(paths, clip_type=comfy.sd.CLIPType.FLUX, model_options=options)
+    clip.tokenizer.t5xxl.min_length = WORDS
+    return (clip,)
 
 
 nodes.DualCLIPLoader.load_clip = load_clip
@@ -72,15 +74,19 @@ def flux_models(small_flux: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return made_once(tmp_path_factory, "flux", make)
 
 
-def furnish(host: Running, models: Path) -> Running:
-    """Gives a ComfyUI that is not started yet the files, by links, and the loader that suits them."""
+def furnish(host: Running, models: Path, words: int = 8) -> Running:
+    """Gives a ComfyUI that is not started yet the files, by links, and the loader that suits them.
+
+    ComfyUI fills T5's texts up to 256 tokens, nearly all that a step on a small picture costs; here to `words`.
+    """
     for file in models.rglob("*.safetensors"):
         place = host.base / "models" / file.relative_to(models)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(file)
     nodes = host.base / "custom_nodes"
     nodes.mkdir(exist_ok=True)
-    (nodes / "small_loader.py").write_text(_SMALL_LOADER.replace("CONFIG", json.dumps(SMALL_T5)), encoding="utf-8")
+    loader = _SMALL_LOADER.replace("CONFIG", json.dumps(SMALL_T5)).replace("WORDS", str(words))
+    (nodes / "small_loader.py").write_text(loader, encoding="utf-8")
     return host
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import time
 import uuid
@@ -16,6 +15,8 @@ from typing import Any
 
 from isengard import settings
 from isengard.tests.comfyui.host import ComfyUI
+from isengard.tests.ports import free_port
+from isengard.tests.warm.interpreter import taken_for
 from isengard.tests.web.server import Client
 
 PATIENCE = 300.0
@@ -42,6 +43,8 @@ class Running:
     process: subprocess.Popen[bytes] | None = None
     arguments: tuple[str, ...] = ()
     """Further ones for ComfyUI."""
+    warm: bool = True
+    """Whether what it starts has its imports done; not where processes' numbers or beginnings matter."""
 
     @property
     def root(self) -> Path:
@@ -74,17 +77,17 @@ class Running:
         nodes.mkdir(parents=True, exist_ok=True)
         if not (nodes / PACK_NAME).exists():
             (nodes / PACK_NAME).symlink_to(settings.PACK, target_is_directory=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         environment = {**os.environ, "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1", "ISENGARD_MODE": "fast-test"}
         for name in ("PYTHONPATH", "VOLUME_ROOT", "COMFYUI_PATH", "ISENGARD_MODELS", "ISENGARD_LORAS"):
             environment.pop(name, None)
+        real = str(self.comfyui.python)
         with (self.base / "comfyui.log").open("ab") as output:
             self.process = subprocess.Popen(
-                [str(self.comfyui.python), "main.py", "--cpu", "--base-directory", str(self.base), "--port",
-                 str(self.port), "--disable-auto-launch", *self.arguments],
-                cwd=self.comfyui.path, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                [taken_for(real) if self.warm else real, "main.py", "--cpu", "--base-directory", str(self.base),
+                 "--port", str(self.port), "--disable-auto-launch", *self.arguments],
+                executable=real, cwd=self.comfyui.path, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT,
                 env={"OMP_NUM_THREADS": "1", **environment, **self.environment}, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + PATIENCE

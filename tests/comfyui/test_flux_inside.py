@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.comfyui]
 @pytest.fixture
 def host(another: Callable[..., Running], flux_models: Path) -> Running:
     """A ComfyUI with small FLUX files and the loader for a small T5."""
-    return furnish(another(), flux_models).start()
+    return furnish(another(), flux_models, words=256).start()
 
 
 def graph() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from isengard.tests.flux_files import small_flux
 from isengard.tests.trainer.lora import merged_by_peft, train_lora, write_trained
 from isengard.trainer.config import TARGETS, BaseFiles, TrainingConfig
 from isengard.trainer.families import load_family
-from isengard.trainer.families.flux1_weights import CONFIGS
+from isengard.trainer.families.flux1_files import CONFIGS
 
 __all__ = ["small_flux"]
 pytestmark = [pytest.mark.slow, pytest.mark.comfyui]

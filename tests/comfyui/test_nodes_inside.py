@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from isengard import settings
-from isengard.tests.comfyui.running import LONG, SMALL, Running, node, training
+from isengard.tests.comfyui.running import LONG, PATIENCE, SMALL, Running, node, training
 from isengard.tests.comfyui.workflows import as_prompt
 from isengard.trainer.job import JobFolder
 
@@ -93,7 +93,7 @@ async def test_photos_are_uploaded_and_served_through_comfyui(running: Running) 
                 assert answer.status in (200, 201), await answer.text()
             seen = b""
             while b"event: library" not in seen:
-                seen += await asyncio.wait_for(stream.content.readany(), 60)
+                seen += await asyncio.wait_for(stream.content.readany(), PATIENCE)
         async with session.get(f"{base}/characters/bea/images/bea.jpg", params={"size": "thumb"}) as answer:
             assert (answer.status, answer.headers["Cache-Control"].split(",")[0]) == (200, "private")
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -108,18 +108,20 @@ def test_the_try_out_workflow_runs_and_gives_a_lora_and_pictures(running: Runnin
             step["inputs"].update(steps=12, rank=4, settings=json.dumps(SMALL))
         if step["class_type"] == "IsengardMini":
             step["inputs"].update(steps=3, count=2)
+    others = [lora["id"] for lora in running.ours.get("/loras")["loras"]]
     outputs = running.run(prompt)
     assert [len(outputs[name]["images"]) for name in ("7", "9")] == [2, 2]
     job = running.jobs()[0]
     assert (job["state"], job["step"], job["character"]) == ("done", 12, "ada")
     assert (running.loras / f"{job['lora']}.safetensors").is_file()
-    assert [lora["id"] for lora in running.ours.get("/loras")["loras"]] == [job["lora"]]
-    before, began = len(running.jobs()), time.monotonic()
+    assert {lora["id"] for lora in running.ours.get("/loras")["loras"]} - {*others} == {job["lora"]}
+    events = JobFolder(running.root / "jobs" / job["id"]).events_file
+    before, told = len(running.jobs()), events.read_bytes()
     running.theirs.ask("POST", "/free", {"unload_models": True, "free_memory": True})  # drops ComfyUI's own cache
     time.sleep(1.5)
     running.run({key: prompt[key] for key in ("2", "3", "4")})
-    assert time.monotonic() - began < 30
     assert len(running.jobs()) == before
+    assert events.read_bytes() == told, "something was done again"
     assert running.ours.get(f"/training/{job['id']}")["attempt"] == 1
 
 
@@ -217,19 +219,19 @@ def test_checkpoints_photos_sizes_and_prompts(running: Running) -> None:
 
 
 def test_an_interrupt_saves_the_step_and_run_goes_on(running: Running) -> None:
-    """ComfyUI's stop ends the training within seconds; pressing Run again resumes the same job."""
+    """ComfyUI's stop ends the training after its step; pressing Run again resumes the same job."""
     prompt = running.put(training(40_000, LONG, rank=5))
     job = running.until(lambda: next((j for j in running.jobs() if j["steps"] == 40_000), None), "no job was made")
     running.until(lambda: running.ours.get(f"/training/{job['id']}")["state"] == "training", "it never trained")
     folder = JobFolder(running.root / "jobs" / job["id"])
     running.until(lambda: b'"loss"' in folder.events_file.read_bytes(), "no step was made")
-    asked = time.monotonic()
     running.theirs.ask("POST", "/interrupt", {"prompt_id": prompt})
     messages = [name for name, _ in running.end_of(prompt)["status"]["messages"]]
-    assert time.monotonic() - asked < 40, "seconds, on a machine that does nothing else"
     assert "execution_interrupted" in messages
     stopped = folder.state()
     assert (stopped.state, stopped.step > 0) == ("interrupted", True)
+    assert b"TRAINER_DIED" not in folder.events_file.read_bytes(), "it did not end by itself and had to be killed"
+    assert (folder.checkpoints / f"step_{stopped.step:06d}" / "state.pt").is_file()
     assert folder.owner() is None
     second = running.put(training(40_000, LONG, rank=5))
     running.until(lambda: folder.state().state == "training", "it was not resumed")

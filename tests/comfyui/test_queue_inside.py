@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from isengard.tests.comfyui.running import LONG, SMALL, Running, node, training
+from isengard.tests.comfyui.running import LONG, PATIENCE, SMALL, Running, node, training
 from isengard.trainer.job import JobFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.comfyui]
@@ -61,10 +61,12 @@ def host(running: Running) -> Running:
 
 def test_a_training_started_with_http_is_a_prompt(host: Running) -> None:
     """It stands in ComfyUI's queue with the job's id, and its LoRA is where ComfyUI finds LoRAs."""
+    busy = occupy(host)
     job = begin(host, {**SMALL, "seed": 1})
     queue = host.theirs.get("/queue")
     prompts = [item for item in [*queue["queue_running"], *queue["queue_pending"]] if job in json.dumps(item[2])]
     assert len(prompts) == 1
+    release(host, busy)
     reaches(host, job, "done")
     done = host.until(lambda: found if (found := host.ours.get(f"/training/{job}"))["lora"] else None, "no LoRA")
     assert f"isengard/{done['lora']}.safetensors" in host.theirs.get("/models/loras")
@@ -145,6 +147,19 @@ def test_a_training_of_a_graph_is_paused_and_resumed_by_the_api(host: Running) -
     host.until(lambda: not host.prompts(), "the prompt of a cancelled job stayed")
 
 
+def test_a_job_that_waits_is_deleted_with_its_prompt(host: Running) -> None:
+    """In ComfyUI's queue it would fail when its turn comes; taken out of the trash it waits for a person."""
+    busy = occupy(host)
+    job = begin(host, {**SMALL, "seed": 6})
+    assert any(job in json.dumps(item[2]) for item in host.theirs.get("/queue")["queue_pending"])
+    answer = host.ours.ask("DELETE", f"/training/{job}")
+    assert answer.status == 200
+    assert not any(job in json.dumps(item[2]) for item in host.theirs.get("/queue")["queue_pending"])
+    host.ours.post(f"/trash/{answer.json()['trash']}/restore")
+    assert state(host, job) == "paused"
+    release(host, busy)
+
+
 def test_a_killed_comfyui_loses_nothing(another: Callable[..., Running]) -> None:
     """After kill -9 the trainer ends by itself; the next ComfyUI offers what ran and what waited for resuming."""
     host = another().start()
@@ -154,7 +169,7 @@ def test_a_killed_comfyui_loses_nothing(another: Callable[..., Running]) -> None
     reaches(host, job, "training")
     host.until(lambda: b'"checkpoint"' in folder.events_file.read_bytes(), "no step was saved")
     host.kill()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while folder.owner() is not None:
         assert time.monotonic() < deadline, "the trainer outlived ComfyUI"
         time.sleep(0.2)

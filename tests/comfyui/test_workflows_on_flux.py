@@ -101,7 +101,7 @@ def test_the_grid_says_what_is_not_connected(host: Running, missing: str) -> Non
 
 def test_the_grid_stops_when_asked(host: Running) -> None:
     """Between two pictures or two steps, and the queue goes on."""
-    graph = grid_graph(host, strengths="0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9", steps=20)
+    graph = grid_graph(host, strengths="0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9", steps=100)
     prompt = host.put(graph)
     host.until(lambda: host.theirs.get("/queue")["queue_running"], "it never ran")
     time.sleep(3)

@@ -1,4 +1,4 @@
-"""Files that the generator's tests need: LoRAs with a visible effect, and a small FLUX folder."""
+"""What the generator's tests need: LoRAs with a visible effect, a small FLUX folder, a host for the queue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from isengard.generator import queue
 from isengard.tests.generator.files import write_random_lora
+from isengard.tests.generator.hosting import Host
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,10 @@ def flux_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "FLUX.1-small"
     shutil.copytree(MODEL_DIR, folder, ignore=shutil.ignore_patterns("reader"))
     return folder
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """What a queue is made with; it looks often whether the device is free."""
+    monkeypatch.setattr(queue, "_BUSY_POLL", 0.02)
+    return Host(tmp_path / "generations")

@@ -36,10 +36,14 @@ class Painter:
 
     name = "painter"
 
-    def __init__(self, seconds: float = 0.005, *, own_queue: bool = False, on_device: bool = True) -> None:
+    def __init__(
+        self, seconds: float = 0.005, *, own_queue: bool = False, on_device: bool = True, stays_at: int | None = None
+    ) -> None:
         self._seconds = seconds
         self._on_device = on_device
         self.own_queue = own_queue
+        self.stays_at = stays_at
+        """A picture that is begun and goes on until somebody stops it."""
         self.waits = asyncio.Event()
         """Set: what is handed over begins."""
         self.waits.set()
@@ -81,6 +85,8 @@ class Painter:
             yield {"type": "queued", "position": 1, "reason": "somebody else paints"}
             await self.waits.wait()
         for picture in range(first, request.count):
+            if picture == self.stays_at:
+                await cancelled.wait()
             for step in range(request.steps + 1):
                 if cancelled.is_set():
                     return

@@ -1,74 +1,17 @@
-"""The queue: one after the other, not beside a training unless asked, stopped at any time, kept over a restart."""
+"""The queue: one after the other, followed live, stopped at any time; one trouble does not end the others."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from isengard.errors import IsengardError
-from isengard.generator import queue as module
 from isengard.generator.generation import Generation
-from isengard.generator.interface import Event
-from isengard.generator.queue import GenerationQueue
 from isengard.generator.request import Upscale
+from isengard.tests.generator.hosting import Host, follow, until
 from isengard.tests.generator.made import Painter, mini
-
-WAIT = 20.0
-
-
-class Host:
-    """The library's and the trainings' side of the queue."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.kept: list[dict[str, Any]] = []
-        self.busy = ""
-        self.painter = Painter()
-
-    def reason(self) -> str:
-        """For Busy."""
-        return self.busy
-
-    async def keep(self, file: Path, settings: dict[str, Any]) -> str:
-        """Takes a picture."""
-        assert await asyncio.to_thread(file.is_file)
-        self.kept.append(settings)
-        return f"p{settings['seed']}"
-
-    def queue(self) -> GenerationQueue:
-        """A new queue on the same folder."""
-        return GenerationQueue(self.folder, self.keep, self, make=lambda name, logs: self.painter)
-
-
-@pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    monkeypatch.setattr(module, "_BUSY_POLL", 0.02)
-    return Host(tmp_path / "generations")
-
-
-async def follow(queue: GenerationQueue, generation_id: str, after: int = 0) -> list[tuple[int, Event]]:
-    """All events of a generation, live, to the end."""
-
-    async def read() -> list[tuple[int, Event]]:
-        return [entry async for entry in queue.stream(generation_id, after)]
-
-    return await asyncio.wait_for(read(), WAIT)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Waits for something to become true."""
-
-    async def look() -> None:
-        while not condition():  # noqa: ASYNC110 (what is waited for is not ours to announce)
-            await asyncio.sleep(0.01)
-
-    await asyncio.wait_for(look(), WAIT)
 
 
 async def test_a_generation_is_followed_to_its_end(host: Host) -> None:
@@ -115,91 +58,6 @@ async def test_a_late_listener_gets_what_matters_and_a_reconnecting_one_the_rest
     await queue.stop()
 
 
-async def test_nothing_begins_while_a_training_uses_the_device(host: Host) -> None:
-    """It says why it waits, goes on by itself, and what was asked to run beside does so."""
-    host.busy = "a training is running"
-    queue = host.queue()
-    await queue.start()
-    waiting = await queue.submit(mini(seed=1))
-    await until(lambda: waiting.reason)
-    assert waiting.reason == "a training is running"
-    assert waiting.state == "queued"
-    assert any(event.get("reason") == "a training is running" for _, event in waiting.events)
-    beside = await queue.submit(mini(seed=2), beside_training=True)
-    await follow(queue, beside.id)
-    again = await queue.submit(mini(seed=3))
-    await until(lambda: again.reason)
-    assert waiting.state == "queued"
-    host.busy = ""
-    await follow(queue, again.id)
-    assert [seed for seed, _ in host.painter.seen] == [2, 1, 3]
-    await queue.stop()
-
-
-async def test_loaded_models_give_way_to_a_training(host: Host) -> None:
-    """By themselves when they see one, and at once when they are asked to make room; until `go_on` nothing begins."""
-    queue = host.queue()
-    await queue.start()
-    await follow(queue, (await queue.submit(mini())).id)
-    host.busy = "a training is running"
-    await until(lambda: host.painter.rests)
-    host.busy = ""
-    before = host.painter.rests
-    await queue.make_room("a training begins")
-    assert host.painter.rests == before + 1
-    waiting = await queue.submit(mini())
-    await until(lambda: waiting.reason == "a training begins")
-    queue.go_on()
-    await follow(queue, waiting.id)
-    await queue.stop()
-
-
-async def test_a_generator_that_can_not_rest_holds_nobody_up(host: Host) -> None:
-    """A ComfyUI that was closed can't be asked to give its memory back: the training begins, and the next is asked."""
-    queue = host.queue()
-    await queue.start()
-    await follow(queue, (await queue.submit(mini())).id)
-    host.painter.rests_with = IsengardError("COMFYUI_UNREACHABLE", "ComfyUI does not answer.")
-    await queue.make_room("a training begins")
-    queue.go_on()
-    host.busy = "a training is running"
-    before = host.painter.rests
-    await until(lambda: host.painter.rests > before + 2)
-    await queue.stop()
-    assert host.painter.closed
-
-
-async def test_room_is_made_only_when_what_has_begun_is_over(host: Host) -> None:
-    """Also for what was begun a moment ago and has not got as far as its generator."""
-    queue = host.queue()
-    await queue.start()
-    made = await queue.submit(mini(count=2))
-    await until(lambda: queue.running)
-    await queue.make_room("a training begins")
-    assert made.over
-    queue.go_on()
-    await queue.stop()
-
-
-async def test_looking_whether_the_device_is_free_does_not_hold_up_the_loop(host: Host) -> None:
-    """It reads the locks of all jobs, perhaps over a network; one failure doesn't end the queue."""
-    seen: list[bool] = []
-
-    def reason() -> str:
-        seen.append(threading.current_thread() is threading.main_thread())
-        if len(seen) == 1:
-            raise OSError("the disk is away")
-        return ""
-
-    host.reason = reason  # type: ignore[method-assign]
-    queue = host.queue()
-    await queue.start()
-    made = await queue.submit(mini())
-    await follow(queue, made.id)
-    assert not any(seen)
-    await queue.stop()
-
-
 async def test_the_last_event_is_told_to_a_slow_listener() -> None:
     """What ends a generation may come while the event before is still being sent."""
     generation = Generation(id="one", request=mini(), created="")
@@ -212,6 +70,7 @@ async def test_the_last_event_is_told_to_a_slow_listener() -> None:
 
 async def test_cancelling_keeps_what_is_done(host: Host) -> None:
     """A running one stops soon and keeps its finished pictures; a waiting one never begins."""
+    host.painter = Painter(stays_at=1)
     queue = host.queue()
     await queue.start()
     running = await queue.submit(mini(count=9, steps=20, seed=100))
@@ -253,102 +112,6 @@ async def test_what_can_not_run_is_refused_before_it_waits(host: Host) -> None:
     with pytest.raises(IsengardError) as caught:
         queue.get("../../etc/passwd")
     assert caught.value.code == "GENERATION_MISSING"
-
-
-async def test_a_restart_takes_up_what_was_waiting_and_running(host: Host) -> None:
-    """The running one goes on behind its finished pictures; stopping in order counts as no failed attempt."""
-    queue = host.queue()
-    await queue.start()
-    running = await queue.submit(mini(count=4, steps=20, seed=100))
-    waiting = await queue.submit(mini(seed=7))
-    await until(lambda: running.pictures)
-    await queue.stop()
-    done = len(running.pictures)
-    for _ in range(3):
-        again = host.queue()
-        await again.start()
-        await until(lambda queue=again: queue.running)  # type: ignore[misc]
-        await again.stop()
-    last = host.queue()
-    await last.start()
-    await follow(last, waiting.id)
-    assert last.get(running.id).pictures == ["p100", "p101", "p102", "p103"]
-    assert done < 4
-    assert host.painter.seen == [(100, 0), (100, 1), (100, 2), (100, 3), (7, 0)]
-    await last.stop()
-
-
-async def test_what_made_the_host_go_twice_is_not_begun_a_third_time(host: Host) -> None:
-    """A killed host leaves a generation as running; after the second time it has failed and says why."""
-    queue = host.queue()
-    await queue.start()
-    generation = await queue.submit(mini())
-    await follow(queue, generation.id)
-    await queue.stop()
-    path = host.folder / f"{generation.id}.json"
-    for attempt, state in ((1, "done"), (2, "failed")):
-        path.write_text(
-            json.dumps({**json.loads(path.read_text()), "state": "running", "attempt": attempt, "pictures": []})
-        )
-        again = host.queue()
-        await again.start()
-        events = await follow(again, generation.id)
-        assert again.get(generation.id).state == events[-1][1]["type"] == state
-        await again.stop()
-
-
-async def test_a_damaged_file_does_not_stop_the_queue(host: Host) -> None:
-    """It is passed over and stays where it is."""
-    host.folder.mkdir()
-    (host.folder / "20261122-100000-aaaaaaaa.json").write_text("{")
-    (host.folder / "20261122-100000-bbbbbbbb.json").write_text('{"request": {"prompt": 3}}')
-    whole = {
-        "format": 1, "id": "20261122-100000-cccccccc", "created": "2026-11-22T10:00:00+00:00", "beside_training": False,
-        "correlation_id": "", "attempt": 0, "state": "queued", "pictures": [], "error": None,
-        "request": mini().as_dict(),
-    }  # fmt: skip
-    damaged = [[], "text", {**whole, "created": 3}, {**whole, "state": "begun"}, {**whole, "pictures": 5},
-               {**whole, "error": "much"}, {**whole, "format": "two"}, {**whole, "request": []}]  # fmt: skip
-    for number, values in enumerate(damaged):
-        (host.folder / f"20261122-100000-dddddd{number:02d}.json").write_text(json.dumps(values))
-    queue = host.queue()
-    await queue.start()
-    assert queue.list_all() == []
-    assert len(list(host.folder.glob("*.json"))) == 2 + len(damaged)
-    await queue.stop()
-
-
-async def test_a_generation_from_a_stranger_clears_nothing_away(host: Host) -> None:
-    """Its scratch folder is removed at the start, so its name must not lead to another: the file's own name counts."""
-    queue = host.queue()
-    await queue.start()
-    made = await queue.submit(mini())
-    await follow(queue, made.id)
-    await queue.stop()
-    values = {**json.loads((host.folder / f"{made.id}.json").read_text()), "state": "queued", "pictures": ["p5"]}
-    beside = host.folder.parent / "characters"
-    beside.mkdir()
-    for name, told in (("20261122-100000-aaaaaaaa", "../characters"), ("..", "x"), ("b b", "../../elsewhere")):
-        (host.folder / f"{name}.json").write_text(json.dumps({**values, "id": told}))
-    again = host.queue()
-    await again.start()
-    assert beside.is_dir()
-    assert host.folder.is_dir()
-    assert {one.id for one in again.list_all()} == {made.id, "20261122-100000-aaaaaaaa"}
-    await again.stop()
-
-
-async def test_old_generations_are_forgotten(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their pictures are in the gallery; the files don't pile up."""
-    monkeypatch.setattr(module, "KEPT", 3)
-    queue = host.queue()
-    await queue.start()
-    made = [await queue.submit(mini(steps=1)) for _ in range(6)]
-    await follow(queue, made[-1].id)
-    await until(lambda: len(queue.list_all()) <= 4)
-    assert len(list(host.folder.glob("*.json"))) <= 4
-    assert made[-1] in queue.list_all()
-    await queue.stop()
 
 
 async def test_what_has_a_queue_of_its_own_is_handed_over_at_once(host: Host) -> None:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from isengard.library import characters
+from isengard.library import characters, photos
 from isengard.library.characters import Character
+from isengard.library.photos import Source
 from isengard.library.store import Library
 from isengard.library.workers import PhotoWorkers
+from isengard.tests.media.made import noise, save
+
+CAPTIONS = ["ohwx, in a park", "50% off_sale", "Straße in Zürich", "", "OHWX at home", "beach, 100 people"]
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +38,23 @@ def library(tmp_path: Path, shared_workers: PhotoWorkers) -> Library:
 def ada(library: Library) -> Character:
     """A character without photos."""
     return characters.create(library, name="Ada", trigger_word="ohwx", class_word="woman")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """Two characters with six photos each, of growing size; one rejected, one overexposed."""
+    folder = tmp_path_factory.mktemp("query")
+    library = Library.open(folder / "library")
+    for name, word in (("Ada", "ohwx"), ("Bob", "zqx")):
+        slug = characters.create(library, name=name, trigger_word=word).id
+        sources = [
+            Source(
+                path=save(folder / slug / f"p{n}.png", noise((100 + 60 * n, 120 + 60 * n), n + ord(name[0]))),
+                caption=text,
+            )
+            for n, text in enumerate(CAPTIONS)
+        ]
+        list(photos.add(library, slug, sources))
+    photos.set_rejected(library, [("bob", "p0.png")], True)
+    yield library
+    library.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from isengard.errors import IsengardError
-from isengard.library import adoption, characters, photos, query, trash
+from isengard.library import adoption, characters, index, photos, query, trash
 from isengard.library.characters import Character
 from isengard.library.photos import Source
 from isengard.library.records import Edit
@@ -69,7 +70,10 @@ def test_photos_put_there_by_hand_are_listed_at_once_and_measured_when_taken_in(
     assert take_in(library, ada.id) == {}, "and that is all"
 
 
-def test_a_file_that_is_still_being_copied_is_left_alone(library: Library, ada: Character, images: Path) -> None:
+def test_a_file_that_is_still_being_copied_is_left_alone(
+    library: Library, ada: Character, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adoption, "QUIET_SECONDS", 3600.0)  # a busy machine looks late
     half = images / "a.png"
     half.write_bytes(save(images.parent / "whole.png", noise()).read_bytes()[:500])
     assert take_in(library, ada.id) == {}
@@ -229,3 +233,20 @@ def test_a_turn_does_not_undo_what_was_painted_by_hand(
     photos.edit(library, ada.id, added.file, Edit(rotation=90))
     photo = query.one(library, ada.id, added.file)
     assert (photo.width, photo.height) == (300, 400)
+
+
+def test_a_folder_of_photos_is_judged_once_and_not_once_for_each(
+    library: Library, ada: Character, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are compared with all each time: thousands would take hours."""
+    aged(*(save(images / f"{number}.png", noise(seed=number)) for number in range(6)))
+    judged: list[str] = []
+    judge = index._judge
+
+    def counted(connection: sqlite3.Connection, slug: str, size: int) -> None:
+        judged.append(slug)
+        judge(connection, slug, size)
+
+    monkeypatch.setattr(index, "_judge", counted)
+    assert len(take_in(library, ada.id)) == 6
+    assert len(judged) <= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,13 @@ def test_the_outer_file_of_two_of_a_name_is_taken(models: Path) -> None:
     put(models / "diffusion_models" / "a" / "flux1-dev.safetensors")
     assert basemodels.files_in(models / "diffusion_models")[0] == outer
     assert basemodels.files_in(models / "nowhere") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need leave there")
+def test_models_that_lie_on_another_disk_are_found_through_their_link(models: Path, tmp_path: Path) -> None:
+    """A folder inside is a link, as ComfyUI's users make them; one that leads back to where it lies ends nowhere."""
+    put(tmp_path / "large disk" / "flux" / "flux1-dev.safetensors")
+    (models / "diffusion_models").mkdir(parents=True)
+    (models / "diffusion_models" / "large").symlink_to(tmp_path / "large disk", target_is_directory=True)
+    (tmp_path / "large disk" / "flux" / "back").symlink_to(tmp_path / "large disk", target_is_directory=True)
+    assert found("transformer") == ["flux1-dev.safetensors"]

@@ -148,6 +148,7 @@ def test_a_disk_that_is_full_keeps_nobody_from_the_list(
     jobs: Jobs, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is tried again after a while."""
+    monkeypatch.setattr(finished, "_AGAIN_SECONDS", 3600.0)
     job = jobs.create(wish()).job
     trained(job.folder)
 

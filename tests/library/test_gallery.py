@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from isengard.errors import IsengardError
 from isengard.library import gallery, gallery_index, trash
@@ -124,36 +122,6 @@ def test_what_happens_to_files_by_hand_is_seen(library: Library) -> None:
     assert search(library).total == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 1}', '{"format": 9, "settings": {}, "created": "x"}', "\x00"]
-)
-def test_damaged_json_is_told_and_the_picture_speaks_for_itself(library: Library, text: str) -> None:
-    """The list goes on; settings come from the PNG; the problem names the file and no folder."""
-    sound = add(library, "sound")
-    hurt = add(library, "hurt", "ada", seed=99)
-    gallery.path_of(library, hurt.id).with_suffix(".json").write_text(text)
-    page = search(library)
-    assert page.damaged == 1
-    assert {picture.id: bool(picture.problem) for picture in page.pictures} == {sound.id: False, hurt.id: True}
-    found = gallery.get(library, hurt.id)
-    assert found.settings == hurt.settings
-    assert f"{hurt.id}.json" in found.problem
-
-
-def test_a_picture_that_is_none_is_told_too(library: Library) -> None:
-    """Without JSON and with damaged bytes: listed, with its problem; a thumbnail is refused with a code."""
-    picture = add(library, "x")
-    path = gallery.path_of(library, picture.id)
-    path.with_suffix(".json").unlink()
-    path.write_bytes(path.read_bytes()[:40])
-    page = search(library)
-    assert [(found.id, found.settings) for found in page.pictures] == [(picture.id, {})]
-    assert page.pictures[0].problem
-    with pytest.raises(IsengardError) as caught:
-        gallery.thumbnail(library, picture.id)
-    assert caught.value.code == "PICTURE_CORRUPT"
-
-
 def test_a_thumbnail_is_made_once(library: Library) -> None:
     """A WebP, no larger than needed; small pictures keep their size."""
     large, small = add(library, "x", size=(1216, 832)), add(library, "y", size=(128, 96))
@@ -239,62 +207,8 @@ def test_ten_thousand_pictures_are_listed_quickly(library: Library) -> None:
     assert time.process_time() - started < 0.4
 
 
-@pytest.mark.parametrize(
-    "strange",
-    [
-        {"loras": [{"character": ["a"], "lora": {"b": 1}, "file": 5, "strength": None}]},
-        {"loras": [{"character": 7}, 5, None], "sent": ["x"]},
-        {"prompt": "half a pair \ud83d", "sent": "\ud83d"},
-        {"width": "wide", "height": True, "seed": "\ud83d"},
-    ],
-)
-def test_a_picture_with_strange_settings_hides_no_other(library: Library, strange: dict[str, Any]) -> None:
-    """It may come from anywhere: somebody put it into the folder."""
-    good, odd = add(library, "good", "ada"), add(library, "odd")
-    path = gallery.path_of(library, odd.id).with_suffix(".json")
-    path.write_text(json.dumps({"format": 1, "created": odd.created, "settings": {**odd.settings, **strange}}))
-    page = search(library)
-    assert set(ids(page)) == {good.id, odd.id}
-    assert ids(search(library, character="ada")) == [good.id]
-    for picture in page.pictures:
-        json.dumps([picture.prompt, picture.characters, picture.size, dict(picture.settings)]).encode("utf-8")
-    assert gallery.delete(library, odd.id).id == odd.id
-    assert {entry.id for entry in trash.entries(library)} == {odd.id}
-
-
-def test_a_picture_whose_settings_have_no_end_hides_no_other(library: Library) -> None:
-    good, odd = add(library, "good"), add(library, "odd")
-    path = gallery.path_of(library, odd.id)
-    path.with_suffix(".json").unlink()
-    notes = PngInfo()
-    notes.add_itxt("isengard", "[" * 100_000)
-    Image.new("RGB", (64, 64)).save(path, pnginfo=notes)
-    assert set(ids(search(library))) == {good.id, odd.id}
-    assert gallery.get(library, odd.id).problem
-
-
 def test_a_month_is_listed_whole_while_pictures_in_it_come_and_go(library: Library) -> None:
     """A file that goes between being named and being looked at takes nobody with it."""
     add(library, "stays")
     (month,) = gallery.months(library)
     assert all(len(gallery_index._on_disk(month)) >= 1 for _ in coming_and_going(month, "b.png"))
-
-
-@pytest.mark.parametrize("damage", ["gone", "garbage", "empty", "older version", "rows"])
-def test_an_index_that_is_gone_or_damaged_is_made_again(library: Library, damage: str) -> None:
-    """Within the same question."""
-    for number in range(60):
-        add(library, f"number {number} " + "in the rain " * 20)
-    whole = ids(search(library))
-    path = library.root / "gallery.sqlite"
-    data = path.read_bytes()
-    if damage == "gone":
-        path.unlink()
-    elif damage == "older version":
-        with sqlite3.connect(path) as connection:
-            connection.execute("PRAGMA user_version = 99")
-        connection.close()
-    else:
-        rows = data[:4096] + b"\x0d" + b"\xff" * (len(data) - 4097)
-        path.write_bytes({"garbage": b"x" * 5000, "empty": b"", "rows": rows}[damage])
-    assert ids(search(library)) == whole

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pillow_heif
 import pytest
@@ -172,12 +177,19 @@ def test_a_process_that_died_is_replaced(library: Library, ada: Character, tmp_p
 def test_a_process_that_dies_at_a_photo_costs_that_photo_alone(
     library: Library, ada: Character, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("isengard.library.workers.TIME_LIMIT", 0.0)
+    added(library, ada.id, Source(path=save(tmp_path / "before.png", noise(seed=1))))
+    waiting = [worker._process for worker in library.workers._free]
+    assert waiting
+    for process in waiting:
+        process.send_signal(signal.SIGSTOP)  # none of them answers
+    monkeypatch.setattr("isengard.library.workers.TIME_LIMIT", 0.1)
     path = save(tmp_path / "a.png", noise())
     (lost,) = photos.add(library, ada.id, [Source(path=path)])
     assert lost.error is not None
     assert lost.error.code == "PHOTO_UNREADABLE"
     monkeypatch.undo()
+    for process in waiting:
+        process.send_signal(signal.SIGCONT)
     assert added(library, ada.id, Source(path=path)) == ["a.png"]
 
 
@@ -204,3 +216,30 @@ def test_a_photo_whose_twin_was_replaced_is_taken(library: Library, ada: Charact
     assert [item.what for item in adoption.take_in(library, ada.id)] == ["changed"]
     (again, twin) = photos.add(library, ada.id, [Source(path=first), Source(path=second)])
     assert (bool(again.file), twin.twin) == (True, added.file)
+
+
+def test_of_two_with_the_same_bytes_the_first_stays_whatever_fails_between_them(
+    library: Library, ada: Character, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first takes long to be looked at, the one between is refused at once, and the second is ready early."""
+    first, between, second = (tmp_path / name for name in ("first.png", "between.jpg", "second.png"))
+    save(first, noise())
+    between.write_text("<html>")
+    second.write_bytes(first.read_bytes())
+    looked_at = threading.Event()
+    take = library.workers.take
+
+    @contextmanager
+    def in_that_order(source: Path, *args: Any, **values: Any) -> Iterator[Any]:
+        with take(source, *args, **values) as found:
+            if source == second:
+                looked_at.set()
+            elif source == first:
+                looked_at.wait(20)
+                time.sleep(0.3)  # what is ready goes on meanwhile, if it may
+            yield found
+
+    monkeypatch.setattr(library.workers, "take", in_that_order)
+    monkeypatch.setattr(library.workers, "count", 3)
+    outcomes = list(photos.add(library, ada.id, [Source(path=path) for path in (first, between, second)]))
+    assert [(item.file, item.twin) for item in outcomes] == [("first.png", ""), ("", ""), ("", "first.png")]

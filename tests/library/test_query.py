@@ -1,48 +1,17 @@
-"""One question over the whole library: filters, search, order, pages; and an index that can't lie for long."""
+"""One question over the whole library: filters, search, order, pages, and captions in bulk."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
+import base64
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from isengard.errors import IsengardError
-from isengard.library import captioning, characters, index, photos, query
-from isengard.library.photos import Source
+from isengard.library import captioning, characters, cursors, query
 from isengard.library.query import Query
 from isengard.library.store import Library
-from isengard.tests.architecture.sources import ROOT
-from isengard.tests.media.made import noise, save
-
-CAPTIONS = ["ohwx, in a park", "50% off_sale", "Straße in Zürich", "", "OHWX at home", "beach, 100 people"]
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    """Two characters with six photos each, of growing size; one rejected, one overexposed."""
-    folder = tmp_path_factory.mktemp("query")
-    library = Library.open(folder / "library")
-    for name, word in (("Ada", "ohwx"), ("Bob", "zqx")):
-        slug = characters.create(library, name=name, trigger_word=word).id
-        sources = [
-            Source(
-                path=save(folder / slug / f"p{n}.png", noise((100 + 60 * n, 120 + 60 * n), n + ord(name[0]))),
-                caption=text,
-            )
-            for n, text in enumerate(CAPTIONS)
-        ]
-        list(photos.add(library, slug, sources))
-    photos.set_rejected(library, [("bob", "p0.png")], True)
-    yield library
-    library.close()
 
 
 def names(library: Library, **values: object) -> list[str]:
@@ -128,7 +97,18 @@ def test_questions_that_make_no_sense_are_refused(values: dict[str, object]) -> 
     assert caught.value.code == "QUERY_INVALID"
 
 
-@pytest.mark.parametrize("cursor", ["x", "!!!", "bnVsbA", "W10", "W251bGwsIG51bGwsIDEsIDIsIDNd", "é"])
+def place(*values: Any) -> str:
+    return cursors.packed(["added", False, *values])
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x", "!!!", "bnVsbA", "W10", "W251bGwsIG51bGwsIDEsIDIsIDNd", "é",
+        place(10**30, "ada", "p0.png"), place("", "ada", "\ud83d"), place("", "ada"), place("", [], "x"),
+        base64.urlsafe_b64encode(b"[" * 3000).decode(),
+    ],
+)  # fmt: skip
 def test_foreign_cursors_are_refused(filled: Library, cursor: str) -> None:
     with pytest.raises(IsengardError) as caught:
         query.search(filled, Query(cursor=cursor))
@@ -148,115 +128,21 @@ def test_a_change_by_hand_is_seen_at_the_next_question(filled: Library) -> None:
     query.one(filled, "ada", "p0.png")
 
 
+def test_a_trigger_word_inside_another_word_is_none(filled: Library) -> None:
+    """Training would put it in front; “Ark” is meant where it begins a caption, and nowhere in “park”."""
+    characters.update(filled, "bob", {"trigger_word": "ark"})
+    assert query.one(filled, "bob", "p0.png").has_trigger is False
+    captioning.write(filled, {("bob", "p3.png"): "Ark, smiling"})
+    assert query.one(filled, "bob", "p3.png").has_trigger is True
+    captioning.write(filled, {("bob", "p3.png"): ""})
+    characters.update(filled, "bob", {"trigger_word": "zqx"})
+
+
 def test_another_trigger_word_is_looked_for_at_once(filled: Library) -> None:
     assert query.one(filled, "bob", "p0.png").has_trigger is False
     characters.update(filled, "bob", {"trigger_word": "park"})
     assert query.one(filled, "bob", "p0.png").has_trigger is True
     characters.update(filled, "bob", {"trigger_word": "zqx"})
-
-
-@pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.parametrize("damage", ["gone", "garbage", "empty", "older version", "truncated", "tables", "rows"])
-def test_an_index_that_is_gone_or_damaged_is_made_again(filled: Library, damage: str, kept: bool) -> None:
-    """Before it is opened, and while a connection to it is kept."""
-    whole = query.search(filled, Query(sort="name")).photos
-    path = filled.index_file
-    if not kept:
-        filled.connections.close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if damage == "older version":
-            connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    data = path.read_bytes()
-    for ending in ("-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-    if damage == "gone":
-        path.unlink()
-    elif damage != "older version":
-        path.write_bytes(
-            {
-                "garbage": b"x" * 5000,
-                "empty": b"",
-                "truncated": data[: len(data) // 2],
-                "tables": data[:100] + b"x" * 900 + data[1000:],
-                "rows": data[:4096] + b"\x0d" + b"\xff" * (len(data) - 4097),
-            }[damage]
-        )
-    assert query.search(filled, Query(sort="name")).photos == whole
-
-
-def test_an_index_whose_latest_part_is_taken_away_is_not_read_on(filled: Library) -> None:
-    """SQLite's log beside the file, deleted while a connection is kept: what is asked next sees the files."""
-    path = filled.folder("ada").images / "p1.txt"
-    before = path.read_text()
-    for text in ("one", "two", "three"):
-        path.write_text(text)
-        assert query.one(filled, "ada", "p1.png").caption == text
-        for ending in ("-wal", "-shm"):
-            filled.index_file.with_name(f"index.sqlite{ending}").unlink(missing_ok=True)
-    filled.connections.close()
-    with sqlite3.connect(filled.index_file) as connection:
-        assert connection.execute("PRAGMA quick_check").fetchone()[0] == "ok"
-    connection.close()
-    path.write_text(before)
-    assert query.one(filled, "ada", "p1.png").caption == before.rstrip()
-
-
-def test_a_connection_is_kept_for_the_next_question_of_any_thread(filled: Library) -> None:
-    opened: list[int] = []
-
-    def ask() -> None:
-        for _ in range(5):
-            with index.connected(filled) as connection:
-                opened.append(id(connection))
-
-    ask()
-    thread = threading.Thread(target=ask)
-    thread.start()
-    thread.join()
-    assert len(set(opened)) == 1
-    with index.connected(filled) as one, index.connected(filled) as other:
-        assert one is not other
-    filled.close()
-    assert query.search(filled, Query()).total == 12
-
-
-def test_the_index_of_a_library_that_is_read_only_stands_elsewhere(
-    filled: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    allowed = os.access
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != filled.root and allowed(path, mode))
-    assert query.search(filled, Query()).total == 12
-    assert list(tmp_path.glob("isengard-*/*.sqlite"))
-
-
-WRITER = """
-import runpy, sys
-from pathlib import Path
-runpy.run_path(sys.argv[1] + "/loader.py")["load_package"](Path(sys.argv[1]))
-from isengard.library import captioning, query
-from isengard.library.captions.edits import Append
-from isengard.library.store import Library
-library = Library.open(Path(sys.argv[2]))
-for _ in range(15):
-    captioning.change(library, query.keys(library, query.Query(characters=("ada",))), Append(text=sys.argv[3]))
-    query.search(library, query.Query())
-"""
-
-
-def test_two_processes_change_one_library_and_lose_nothing(tmp_path: Path) -> None:
-    library = Library.open(tmp_path / "library")
-    characters.create(library, name="Ada", trigger_word="ohwx")
-    list(photos.add(library, "ada", [Source(path=save(tmp_path / f"{n}.png", noise(seed=n))) for n in range(3)]))
-    commands = [[sys.executable, "-c", WRITER, str(ROOT), str(library.root), word] for word in ("left", "right")]
-    writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
-    for writer in writers:
-        assert writer.wait(timeout=120) == 0, writer.communicate()[1]
-    for photo in query.search(library, Query(characters=("ada",))).photos:
-        assert sorted(photo.caption.split(", ")) == ["left"] * 15 + ["right"] * 15
-    library.close()
 
 
 def test_bulk_captions_are_previewed_made_and_undone(filled: Library) -> None:
@@ -279,6 +165,26 @@ def test_bulk_captions_are_previewed_made_and_undone(filled: Library) -> None:
     with pytest.raises(IsengardError) as caught:
         captioning.undo(filled, done.undo)
     assert caught.value.code == "UNDO_MISSING"
+
+
+def test_a_caption_that_cannot_be_read_is_nobodys_to_lose(filled: Library) -> None:
+    """Bulk edits and captioners leave it, since undoing could not bring it back; only a new text takes its place."""
+    from isengard.library import describing
+    from isengard.library.captions.edits import Append, SetText
+
+    path = filled.folder("ada").images / "p3.txt"
+    path.write_bytes("ein Café".encode("cp1252"))
+    keys = query.keys(filled, Query(characters=("ada",)))
+    done = captioning.change(filled, keys, Append(text="smiling"))
+    assert {change.file for change in done.changes} == {f"p{n}.png" for n in (0, 1, 2, 4, 5)}
+    assert describing.without_caption(filled, keys) == []
+    said = captioning.CaptionChange(character="ada", file="p3.png", before="", after="said")
+    assert captioning.write_unchanged(filled, [said], label="x")[1] == (("ada", "p3.png"),)
+    assert path.read_bytes() == "ein Café".encode("cp1252")
+    captioning.undo(filled, done.undo)
+    (new,) = captioning.change(filled, [("ada", "p3.png")], SetText(text="new")).changes
+    assert new.after == "new"
+    path.unlink()
 
 
 @pytest.mark.parametrize(

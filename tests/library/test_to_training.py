@@ -17,6 +17,7 @@ from isengard.library.store import Library
 from isengard.tests.architecture.sources import ROOT
 from isengard.tests.library.photographed import exif
 from isengard.tests.media.made import noise, save
+from isengard.tests.warm.interpreter import taken_for
 
 DRAWN = sorted((ROOT / "trainer" / "mini" / "character").rglob("*.jpg"))
 SETTINGS = ("steps=4", "sample_every=4", "save_every=4", "sample_steps=2", "warmup_steps=1", "batch_size=2")
@@ -49,7 +50,8 @@ def test_phone_photos_become_a_lora(library: Library, tmp_path: Path) -> None:
     photos.set_rejected(library, [(ada.id, file) for file in bad], True)
     captioning.change(library, query.keys(library, query.Query(captions="without_trigger")), PlaceTrigger())
     job = tmp_path / "job"
-    command = [sys.executable, str(ROOT), "train", "--character", ada.id, "--root", str(library.root), "--base", "mini"]
+    python = taken_for(sys.executable)
+    command = [python, str(ROOT), "train", "--character", ada.id, "--root", str(library.root), "--base", "mini"]
     command += ["--preset", "quick", "--out", str(job), "--quiet"]
     for setting in SETTINGS:
         command += ["--set", setting]

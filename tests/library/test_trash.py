@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from isengard.errors import IsengardError
-from isengard.library import adoption, characters, photos, query, trash
+from isengard.library import adoption, characters, photos, query, store, trash
 from isengard.library.characters import Character
 from isengard.library.photos import Source
 from isengard.library.records import Edit
@@ -144,7 +144,7 @@ def test_an_entry_that_names_files_outside_moves_none_of_them(library: Library, 
 
 @pytest.mark.parametrize("what", ["photos", "character"])
 def test_an_entry_that_two_restore_at_once_comes_back_once(
-    library: Library, ada: Character, files: list[str], what: str
+    library: Library, ada: Character, files: list[str], what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The slower one is told that it isn't there any more; nobody speaks of a second character."""
     if what == "photos":
@@ -160,6 +160,7 @@ def test_an_entry_that_two_restore_at_once_comes_back_once(
             answers.append(problem.code)
 
     threads = [threading.Thread(target=restore) for _ in range(2)]
+    monkeypatch.setattr(store, "PATIENCE", 600.0)
     with library.changing():  # both have read the entry when the lock is free
         for thread in threads:
             thread.start()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from isengard.media.captions import place_trigger, read_caption, without_trigger
+from isengard.media.captions import has_trigger, place_trigger, read_caption, without_trigger
 from isengard.tests.media.made import refused
 
 
@@ -86,3 +86,18 @@ def test_without_a_class_word_only_the_trigger_goes() -> None:
     assert without_trigger("ohwx, smiling", "ohwx", "") == "smiling"
     assert without_trigger("Rose, holding a rose", "Rose", "woman") == "woman, holding a rose"
     assert without_trigger(r"a\1b man smiling", r"a\1b", "man") == "man smiling"
+
+
+@pytest.mark.parametrize(
+    ("caption", "trigger", "there"),
+    [
+        ("ohwx, smiling", "ohwx", True), ("a photo of ohwx", "ohwx", True), ("Ohwx woman", "ohwx", True),
+        ("a photo of Ohwx", "ohwx", False), ("a planned trip", "ann", False), ("holding a rose", "Rose", False),
+        ("[trigger], smiling", "ohwx", True), ("", "ohwx", False), ("smiling", "", False), ("smiling", " ", False),
+    ],
+)  # fmt: skip
+def test_whether_the_trigger_word_is_there(caption: str, trigger: str, there: bool) -> None:
+    """Where it is, training puts none in front; where it is not, it does."""
+    assert has_trigger(caption, trigger) is there
+    if caption and trigger.strip():
+        assert place_trigger(caption, trigger, "woman").startswith(f"{trigger}, {caption}") is not there

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,22 @@ from isengard.trainer.mini.data import Shape, batches, shapes
 from isengard.trainer.mini.pretrain import face_weights
 
 ROOT = Path(__file__).resolve().parents[2]
+KILLED = """
+import os, runpy, signal, sys
+
+saved = []
+
+def touched(event, values):
+    if event == "os.rename" and os.path.basename(values[1]).startswith("pretrained"):
+        saved.append(values)
+        if len(saved) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(touched)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""`python <arguments>` that is killed between two saves of one stage."""
 
 
 def test_every_shape_gets_its_own_seeds_and_a_pass_repeats_no_picture() -> None:
@@ -44,13 +60,14 @@ def test_a_face_weighs_more_than_what_is_around_it(shape: Shape) -> None:
 def test_a_quick_build_makes_a_whole_model_and_goes_on_after_a_kill(tmp_path: Path) -> None:
     """Killed once in the middle, the same command ends with a model folder and repeats no finished stage."""
     work, out = tmp_path / "work", tmp_path / "model"
-    command = [sys.executable, str(ROOT), "mini", "build", "--quick", "--work", str(work), "--out", str(out)]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (work / "pretrained.ckpt").exists() and first.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    first.kill()
-    first.wait()
+    arguments = [str(ROOT), "mini", "build", "--quick", "--work", str(work), "--out", str(out)]
+    command = [sys.executable, *arguments]
+    first = subprocess.run(
+        [sys.executable, "-c", KILLED, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
+    assert first.returncode == -signal.SIGKILL
+    assert (work / "pretrained.ckpt").exists()
+    assert not (work / "pretrained.pt").exists()
     assert not out.exists()
     kept = {path.name: path.stat().st_mtime_ns for path in work.glob("*.npy")} | {
         "autoencoder.pt": (work / "autoencoder.pt").stat().st_mtime_ns

@@ -19,6 +19,7 @@ from isengard.library.sample import SLUG, add_sample
 from isengard.library.store import Library
 from isengard.nodes import applying, choices, comparing, door, drawing, given, training
 from isengard.nodes.kinds import JobRef, TrainingSet
+from isengard.tests.trainer.jobs import empty_job
 from isengard.trainer.presets import FAMILIES, PRESETS
 
 ADA = Character(id="ada", name="Ada", trigger_word="ohwx")
@@ -249,6 +250,20 @@ def test_a_lora_by_name_stays_in_the_lora_folders(
     monkeypatch.setenv("ISENGARD_MODELS", str(tmp_path / "models"))
     with pytest.raises(IsengardError, match="LORA_MISSING"):
         applying.by_name(library, name)
+
+
+def test_samples_are_the_last_steps_and_out_of_the_job_alone(tmp_path: Path) -> None:
+    """By prompt; whatever the events of a job from elsewhere name."""
+    job = empty_job(tmp_path / "job")
+    job.samples.mkdir()
+    for name, level in (("step_000004_0", 1), ("step_000010_1", 3), ("step_000010_0", 2)):
+        Image.new("RGB", (8, 8), (level, 0, 0)).save(job.samples / f"{name}.png")
+    Image.new("RGB", (8, 8), (99, 0, 0)).save(tmp_path / "secret.png")
+    (job.samples / "step_000010_2.png").symlink_to(tmp_path / "secret.png")
+    with job.writer() as writer:
+        writer.emit("sample", step=99, index=0, prompt="a", file="../secret.png")
+    assert [picture.getpixel((0, 0)) for picture in training.last_samples(job)] == [(2, 0, 0), (3, 0, 0)]
+    assert training.last_samples(empty_job(tmp_path / "new")) == []
 
 
 @pytest.mark.parametrize(

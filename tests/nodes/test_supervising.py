@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ import pytest
 
 from isengard.errors import IsengardError
 from isengard.nodes.supervising import supervise
-from isengard.tests.trainer.jobs import make_small_job
+from isengard.tests.trainer.jobs import make_small_job, until
 from isengard.trainer.job import JobFolder, ask
 from isengard.trainer.supervisor import supervised
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("imports_done")]
 
 
 @pytest.fixture
@@ -67,10 +66,7 @@ def test_a_listener_that_fails_ends_the_process(job: JobFolder) -> None:
 
     with pytest.raises(ValueError, match="seven apples"):
         supervise(job, show, lambda: False)
-    deadline = time.monotonic() + 5
-    while job.owner() is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: job.owner() is None)
     assert job.state().state == "interrupted"
 
 

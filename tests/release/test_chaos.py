@@ -27,9 +27,9 @@ pytestmark = pytest.mark.slow
 
 
 def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
-    """A minute of work and kills, then a look at everything."""
+    """Half a minute of work and kills, then a look at everything."""
     seed = int(os.environ.get("ISENGARD_CHAOS_SEED", random.randrange(10**6)))
-    seconds = float(os.environ.get("ISENGARD_CHAOS_SECONDS", "60"))
+    seconds = float(os.environ.get("ISENGARD_CHAOS_SECONDS", "30"))
     print(f"ISENGARD_CHAOS_SEED={seed}")
     root = tmp_path / "library"
     photos = write_photos(tmp_path / "photos", 24)
@@ -52,7 +52,7 @@ def _play(session: Session, seconds: float) -> dict[str, int]:
     kills = {"server": 0, "trainer": 0}
     deadline = time.monotonic() + seconds
     aim = time.monotonic() + 3
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or kills["server"] < 2:  # on a busy machine a start may take a minute
         session.step()
         time.sleep(0.02)  # nobody presses faster, and what is beside this test has the processor meanwhile
         if time.monotonic() > aim:
@@ -61,7 +61,7 @@ def _play(session: Session, seconds: float) -> dict[str, int]:
                 kills["server"] += 1
             else:
                 kills["trainer"] += 1
-            aim = time.monotonic() + session.chance.uniform(1, 9)
+            aim = time.monotonic() + session.chance.uniform(1, 6)
     return kills
 
 
@@ -121,7 +121,7 @@ def _look_at_the_disk(session: Session, root: Path) -> None:
         left = [path for path in (root / place).glob("*") if (root / place).is_dir()]
         assert left == [], place
     assert list(root.rglob("*.tmp")) == []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while ours := _processes(root):
         assert time.monotonic() < deadline, ours
         time.sleep(0.5)

@@ -33,7 +33,7 @@ def test_a_killed_comfyui_loses_nothing(comfyui: ComfyUI, tmp_path: Path) -> Non
         wish = {"character": "ada", "preset": "quick", "family": "mini", "settings": values}
         job = str(host.ours.post("/training", wish, status=201)["id"])
         for _ in range(KILLS):
-            time.sleep(chance.uniform(0.2, 12))
+            time.sleep(chance.uniform(0.2, 8))
             host.kill()
             host.start()
             assert [found["id"] for found in host.jobs()] == [job]

@@ -39,10 +39,10 @@ def host(archive: Any, comfyui: ComfyUI, tmp_path_factory: pytest.TempPathFactor
     pack = unpack(archive, base / "custom_nodes" / "isengard")
     installed = subprocess.run(
         [str(comfyui.python), "-s", "install.py"],
-        cwd=pack, capture_output=True, encoding="utf-8", timeout=120, check=False,
+        cwd=pack, capture_output=True, encoding="utf-8", timeout=900, check=False,
     )  # fmt: skip
     assert (installed.returncode, "ready. Start ComfyUI again" in installed.stdout) == (0, True), installed.stdout
-    running = Running(comfyui, base, {"ISENGARD_MODE": "production"})
+    running = Running(comfyui, base, {"ISENGARD_MODE": "production"}, warm=False)
     try:
         yield running.start()
     finally:

@@ -45,7 +45,7 @@ def install(pack: Path, tmp_path: Path) -> Install:
         done = subprocess.run(
             [sys.executable, *options, str(pack / "install.py")], cwd=tmp_path, capture_output=True, encoding="utf-8",
             env={**os.environ, "PYTHONUTF8": "1", "PATH": str(path or tmp_path / "empty"), **environment},
-            timeout=120, check=False,
+            timeout=900, check=False,
         )  # fmt: skip
         assert done.stderr == ""
         return done.returncode, done.stdout
@@ -130,6 +130,16 @@ def test_missing_and_old_packages_are_named(pack: Path, install: Install) -> Non
     assert "pillow" not in told
     assert f'"{sys.executable}" -m pip install -r "{pack / "requirements.txt"}"' in told
     assert "ready" not in told
+
+
+def test_a_package_that_is_half_removed_is_missing(pack: Path, install: Install, tmp_path: Path) -> None:
+    """Its folder of metadata is there and empty, as an interrupted pip leaves it."""
+    build(pack)
+    (tmp_path / "site" / "half-1.0.dist-info").mkdir(parents=True)
+    (pack / "requirements.txt").write_text("half>=1\n", encoding="utf-8")
+    code, told = install(PYTHONPATH=str(tmp_path / "site"))
+    assert code == 1
+    assert "Packages are missing: half." in told
 
 
 def test_an_old_comfyui_is_told(pack: Path, install: Install) -> None:

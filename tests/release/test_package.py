@@ -97,17 +97,17 @@ def test_in_an_environment_of_its_own(archive: Path, tmp_path: Path) -> None:
     pack = unpack(archive, tmp_path / "Meine Ordner ü" / "isengard-0")
     python = environment(tmp_path / "venv")
     installed = subprocess.run(
-        [str(python), "install.py"], cwd=pack, capture_output=True, encoding="utf-8", timeout=120, check=False
+        [str(python), "install.py"], cwd=pack, capture_output=True, encoding="utf-8", timeout=900, check=False
     )
     assert installed.returncode == 0, installed.stdout + installed.stderr
     assert "ready" in installed.stdout
     told = subprocess.run(
-        [str(python), str(pack)], capture_output=True, encoding="utf-8", timeout=60, check=False,
+        [str(python), str(pack)], capture_output=True, encoding="utf-8", timeout=240, check=False,
         env={**os.environ, "PYTHONUTF8": "1"},
     )  # fmt: skip
     assert "serve" in told.stdout
     assert "run all checks" not in told.stdout, "what the archive leaves out is not offered"
-    server = Server(tmp_path / "library", python=str(python), pack=pack)
+    server = Server(tmp_path / "library", python=str(python), pack=pack, warm=False)
     try:
         client = server.start()
         page = Client(client.port, prefix="").ask("GET", "/")
@@ -122,7 +122,7 @@ def environment(folder: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=120)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = subprocess.run([str(python), "-c", asked], capture_output=True, text=True, check=True, timeout=60)
+    site = subprocess.run([str(python), "-c", asked], capture_output=True, text=True, check=True, timeout=240)
     packages = Path(site.stdout.strip())
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return python

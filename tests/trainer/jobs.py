@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -14,9 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from PIL import Image
 
 from isengard import settings
+from isengard.tests.warm.interpreter import taken_for
 from isengard.trainer.job import EventReader, ExitCode, JobFolder, TrainingConfig, config_from_dict, read_events
 from isengard.trainer.plan import make_job
 
@@ -68,14 +71,20 @@ def copy_job(job: JobFolder, folder: Path) -> JobFolder:
     return JobFolder(folder)
 
 
-def start(*arguments: object, limit: int = 0, **options: Any) -> subprocess.Popen[str]:
-    """`python <pack> <arguments>` with its output caught; `limit` is the most bytes that a file may get.
+def start(
+    *arguments: object, limit: int = 0, halt: dict[str, Any] | None = None, warm: bool = False, **options: Any
+) -> subprocess.Popen[str]:
+    """`python <pack> <arguments>` with its output caught; `limit` is the most bytes that a file may get, `halt` the
+    moment at which the process halts itself (see `halted` in scripts.py); a `warm` one has its imports done, and its
+    process is not the one that trains.
 
     One thread each: on a busy machine threads that wait for each other make a training ten times slower.
     """
-    limited = [str(SCRIPTS), "limited", str(limit)] if limit else []
+    changed = [str(SCRIPTS), "limited", str(limit)] if limit else []
+    changed += [str(SCRIPTS), "halted", json.dumps(halt)] if halt else []
+    python = taken_for(sys.executable) if warm and not changed else sys.executable
     process = subprocess.Popen(
-        [sys.executable, *limited, str(settings.PACK), *map(str, arguments)],
+        [python, *changed, str(settings.PACK), *map(str, arguments)],
         stdin=options.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONUTF8": "1", **options.pop("environment", {})},
         **options,
@@ -86,7 +95,8 @@ def start(*arguments: object, limit: int = 0, **options: Any) -> subprocess.Pope
 
 def train(*arguments: object, **options: Any) -> tuple[int, str]:
     """Exit code and output of `python <pack> train <arguments>`, without bars unless `bars`."""
-    process = start("train", *arguments, *([] if options.pop("bars", False) else ["--quiet"]), **options)
+    bars = [] if options.pop("bars", False) else ["--quiet"]
+    process = start("train", *arguments, *bars, **{"warm": True, **options})
     output, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, output
 
@@ -101,6 +111,11 @@ def until(seen: Callable[[], object], process: subprocess.Popen[str] | None = No
         if time.monotonic() > deadline:
             raise AssertionError("this never happened")
         time.sleep(pause)
+
+
+def until_halted(process: subprocess.Popen[str]) -> None:
+    """Waits until a process has halted itself."""
+    until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, process)
 
 
 def event_seen(job: JobFolder, **fields: Any) -> Callable[[], bool]:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
 import runpy
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 PACK = Path(__file__).resolve().parents[2]
 
 
-def write_events(path: str, count: str) -> None:
-    """Writes events in turns of long and short lines, each with a number."""
+def write_events(path: str) -> None:
+    """Writes events in turns of long and short lines, each with a number, until standard input closes."""
     from isengard.trainer.events import EventWriter
 
-    writer = EventWriter(Path(path))
-    for number in range(int(count)):
+    enough = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), enough.set()), daemon=True).start()
+    writer, number = EventWriter(Path(path)), 0
+    while not enough.is_set():
         writer.write("warning", message=f"{number} " + "ü" * (number % 7 * 500), code="X")
+        number += 1
 
 
 def write_events_forever(path: str) -> None:
@@ -52,6 +59,33 @@ def limited(limit: str, *arguments: str) -> None:
     os.execv(sys.executable, [sys.executable, *arguments])
 
 
+def halted(moment: str, *arguments: str) -> None:
+    """Becomes `python <arguments>`, which halts itself: as soon as it has told an event with these fields, or before it
+    gives something the name `renames`. Whoever wants it there may then come as late as they like."""
+    from isengard.trainer.events import EventWriter
+
+    fields = json.loads(moment)
+    write, renames = EventWriter.write, fields.pop("renames", None)
+
+    def halt() -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def told(writer: EventWriter, kind: str, **values: Any) -> dict[str, Any]:
+        event = write(writer, kind, **values)
+        if not renames and fields.items() <= event.items():
+            halt()
+        return event
+
+    def touched(event: str, values: tuple[Any, ...]) -> None:
+        if event == "os.rename" and renames == Path(os.fsdecode(values[1])).name:
+            halt()
+
+    EventWriter.write = told  # type: ignore[method-assign]
+    sys.addaudithook(touched)
+    sys.argv = list(arguments)
+    runpy.run_path(arguments[0], run_name="__main__")
+
+
 def hold_lock(path: str) -> None:
     """Takes a lock and keeps it until killed."""
     from isengard.trainer.lock import Lock
@@ -61,13 +95,14 @@ def hold_lock(path: str) -> None:
     time.sleep(600)
 
 
-def race_for_lock(path: str, start: str) -> None:
-    """Tries for a lock at a given moment; says who won and holds on until standard input closes."""
+def race_for_lock(path: str) -> None:
+    """Tries for a lock at the moment that it is told; says who won and holds on until standard input closes."""
     from isengard.errors import IsengardError
     from isengard.trainer.lock import Lock
 
     lock = Lock(Path(path))
-    time.sleep(max(0.0, float(start) - time.time()))
+    print("ready", flush=True)
+    time.sleep(max(0.0, float(sys.stdin.readline()) - time.time()))
     try:
         lock.take()
     except IsengardError as error:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from isengard.tests.trainer.jobs import (
+    PATIENCE,
     SCRIPTS,
     RunHere,
     copy_job,
@@ -149,6 +150,9 @@ def test_photos_of_mixed_sizes_are_fine(tmp_path: Path) -> None:
         ("learning_rate=NaN", "CONFIG_INVALID", "learning_rate must be"),
         ("resolutions=100", "CONFIG_INVALID", "multiples of 16"),
         ("rank", "USAGE", "SETTING=VALUE"),
+        ("base=flux.safetensors", "USAGE", "--transformer"),
+        ("family=flux1-dev", "CONFIG_INVALID", "it is chosen first"),
+        ("photos=3", "CONFIG_INVALID", "photos is not a setting"),
     ],
 )
 def test_settings_that_do_not_exist_or_fit(tmp_path: Path, setting: str, code: str, said: str) -> None:
@@ -238,7 +242,7 @@ def test_a_job_that_is_done_is_shown_and_not_run_again(reference: JobFolder, tmp
     job = copy_job(reference, tmp_path / "job")
     before = listing(job.path)
     process = start("train", job.path)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == ExitCode.DONE
     (lora,) = job.lora.iterdir()
     assert str(lora) in output

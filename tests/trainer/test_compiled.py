@@ -12,7 +12,7 @@ from torch import nn
 
 from isengard.trainer.backends.native.adapter import Adapter
 from isengard.trainer.backends.native.blocks import arrange
-from isengard.trainer.backends.native.compiled import Compiler
+from isengard.trainer.backends.native.compiled import Compiler, can_compile
 from isengard.trainer.config import TrainingConfig
 from isengard.trainer.families import load_family
 from isengard.trainer.quantised import quantise_layer
@@ -116,6 +116,32 @@ def test_a_kind_of_block_that_can_not_be_compiled_spoils_no_other_that_was() -> 
     assert quick == pytest.approx(plain, rel=1e-5)
     assert len(told) == 1
     assert graphs > 1
+
+
+@pytest.mark.parametrize(
+    ("chip", "base_weights", "newer_torch", "can"),
+    [
+        ((8, 6), "full", False, True),
+        ((8, 6), "int8", False, True),
+        ((8, 6), "fp8", False, False),
+        ((8, 6), "fp8", True, True),
+        ((8, 9), "fp8", False, True),
+    ],
+)
+def test_on_an_older_gpu_fp8_is_compiled_only_where_torch_knows_how(
+    chip: tuple[int, int], base_weights: str, newer_torch: bool, can: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the compiler would work for a minute and refuse, in each training anew."""
+    from torch._inductor import utils
+
+    monkeypatch.setattr("torch.utils._triton.has_triton", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: chip)
+    if newer_torch:
+        monkeypatch.setattr(utils, "is_triton_fp8_dtype_supported", print, raising=False)
+    else:
+        monkeypatch.delattr(utils, "is_triton_fp8_dtype_supported", raising=False)
+    assert can_compile(torch.device("cuda", 0), base_weights) is can
+    assert not can_compile(torch.device("cpu"), base_weights)
 
 
 def test_an_older_torch_without_all_settings_will_do(monkeypatch: pytest.MonkeyPatch) -> None:

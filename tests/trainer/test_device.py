@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,18 +52,25 @@ def test_what_accelerate_says_is_numbered_where_it_is_made(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "planned", "said"),
     [
-        ({}, "gradient_checkpointing on"),
-        ({"gradient_checkpointing": True}, "swap_blocks=40"),
-        ({"gradient_checkpointing": True, "swap_blocks": 0}, "swap_blocks=10"),
-        ({"gradient_checkpointing": True, "swap_blocks": 45}, "rank from 16 to 8"),
-        ({"gradient_checkpointing": True, "base_weights": "full"}, "base_weights=auto"),
+        ({}, {}, "gradient_checkpointing on"),
+        ({}, {"recompute_blocks": 20}, "gradient_checkpointing on"),
+        ({}, {"recompute_blocks": 57, "swap_blocks": 33}, "swap_blocks=43"),
+        ({}, {"recompute_blocks": 57, "swap_blocks": 50}, "swap_blocks=57"),
+        ({}, {"recompute_blocks": 57, "swap_blocks": 57}, "rank from 16 to 8"),
+        ({"gradient_checkpointing": True}, {}, "swap_blocks=40"),
+        ({"gradient_checkpointing": True, "swap_blocks": 0}, {}, "swap_blocks=10"),
+        ({"gradient_checkpointing": True, "swap_blocks": 57}, {}, "rank from 16 to 8"),
+        ({"gradient_checkpointing": True, "base_weights": "full"}, {}, "base_weights=auto"),
     ],
 )
-def test_a_full_memory_is_told_with_what_helps_most(settings: dict[str, Any], said: str) -> None:
-    """Blocks that wait in the main memory come before a smaller rank, which saves little and begins anew."""
-    assert said in advice(config(**settings))
+def test_a_full_memory_is_told_with_what_helps_most(
+    settings: dict[str, Any], planned: dict[str, int], said: str
+) -> None:
+    """Blocks that wait in the main memory come before a smaller rank, which saves little and begins anew. What the plan
+    gives up already would help nobody."""
+    assert said in advice(config(**settings), planned)
 
 
 class FullFamily:
@@ -113,6 +121,24 @@ def test_a_picture_that_does_not_fit_beside_the_model_is_decoded_by_the_processo
     made.sample(nn.Identity(), cast(Adapter, Plain()), 10, torch.float32, wishes)
     assert [made.file(10, index).is_file() for index in (0, 1)] == [True, True]
     assert family.decoders == ["cuda", "cpu"], "the second picture is not tried there again"
+
+
+def test_training_gets_back_what_pictures_have_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the decoder gone; what torch keeps for later would count as taken, and Windows then lends main memory."""
+    alive: weakref.WeakSet[FullDecoder] = weakref.WeakSet()
+    left: list[int] = []
+    load = FullFamily.load_decoder
+
+    def watched(family: FullFamily, folder: Path, device: torch.device) -> FullDecoder:
+        made = load(family, folder, device)
+        alive.add(made)
+        return made
+
+    monkeypatch.setattr(FullFamily, "load_decoder", watched)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: left.append(len(alive)))
+    made = sampler(tmp_path / "job", FullFamily(), "cuda")
+    made.sample(nn.Identity(), cast(Adapter, Plain()), 10, torch.float32, Wishes(tmp_path / "control.json"))
+    assert left[-1] == 0
 
 
 def test_a_lora_is_saved_without_a_picture_where_none_can_be_read(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from isengard.tests.trainer.flux_toys import TINY, config, tiny
 from isengard.tests.trainer.lora import merged_by_peft, train_lora, write_trained
 from isengard.trainer.families import load_family
 from isengard.trainer.families.flux1 import image_ids, told_times
+from isengard.trainer.families.flux1_files import CONFIGS
 from isengard.trainer.families.flux1_latents import pack, unpack
-from isengard.trainer.families.flux1_weights import CONFIGS
 
 __all__ = ["small_flux", "tiny"]
 FAMILY = load_family("flux1-dev")

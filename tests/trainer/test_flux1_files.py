@@ -8,7 +8,7 @@ import pytest
 
 from isengard.errors import IsengardError
 from isengard.tests.flux_files import prefixed
-from isengard.tests.trainer.test_modelfiles import ALL_IN_ONE, CLIP, DEV, FLUX, SD, T5, VAE, write
+from isengard.tests.trainer.model_headers import ALL_IN_ONE, CLIP, DEV, FLUX, SD, T5, VAE, write
 from isengard.trainer.config import BaseFiles, TrainingConfig
 from isengard.trainer.families import load_family
 

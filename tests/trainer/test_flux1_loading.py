@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from isengard.errors import IsengardError
 from isengard.tests.flux_files import as_fp8, as_scaled_fp8, prefixed, small_flux
 from isengard.tests.trainer.flux_toys import TINY, config, tiny
-from isengard.tests.trainer.test_modelfiles import DEV, write
+from isengard.tests.trainer.model_headers import DEV, write
 from isengard.trainer.families import load_family
 
 __all__ = ["small_flux", "tiny"]
@@ -108,6 +108,16 @@ def test_a_checkpoint_that_lacks_a_tensor_is_an_error(lost: str, small_flux: Pat
     with pytest.raises(IsengardError) as caught:
         _load(tmp_path / "a.safetensors")
     assert caught.value.code == "MODEL_UNREADABLE"
+
+
+@pytest.mark.slow
+def test_what_other_programs_add_is_passed_over(
+    small_flux: Path, loaded: FluxTransformer2DModel, tmp_path: Path
+) -> None:
+    """Single numbers, too, whatever they are called."""
+    added = {"logit_scale": torch.ones(()), "double_blocks.0.img_attn.strength": torch.ones(())}
+    save_file({**load_file(small_flux), **added}, tmp_path / "a.safetensors")
+    assert _error(_load(tmp_path / "a.safetensors"), loaded) == 0
 
 
 def test_a_flux_of_another_width_is_refused(tmp_path: Path) -> None:

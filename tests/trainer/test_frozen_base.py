@@ -109,7 +109,8 @@ def test_a_tensor_that_lacks_is_an_error_in_every_format(tiny: Path, tmp_path: P
 @pytest.mark.slow
 def test_every_tensor_of_a_single_file_stands_where_diffusers_would_put_it(small_flux: Path) -> None:
     """Fused layers are cut, scale and shift change places: compared with diffusers' own converter."""
-    from isengard.trainer.families.flux1_weights import CONFIGS, load
+    from isengard.trainer.families.flux1_files import CONFIGS
+    from isengard.trainer.families.flux1_weights import load
 
     theirs = FluxTransformer2DModel.from_single_file(
         load_file(small_flux), config=str(CONFIGS / "transformer"), local_files_only=True, torch_dtype=torch.bfloat16,

@@ -53,6 +53,7 @@ def test_a_stop_on_the_way_keeps_what_is_done(job: JobFolder) -> None:
 
     assert not prepare_here(job, codec_for(job), listener=lambda _: None, interrupted=third)
     assert job.state().state == "interrupted"
+    assert (job.state().said or {})["code"] == "ended.stopped_preparing"
     done = len(list((job.cache / "latents").glob("*.safetensors")))
     assert done >= 1
     job.requeue()
@@ -104,6 +105,16 @@ def test_a_host_that_is_torn_out_leaves_the_job_interrupted(job: JobFolder) -> N
     with pytest.raises(KeyboardInterrupt):
         prepare_here(job, codec_for(job), listener=tears, interrupted=never)
     assert job.state().state == "interrupted"
+
+
+def test_a_cache_whose_note_is_damaged_is_named(job: JobFolder) -> None:
+    """JSON of something else is no codec."""
+    assert prepare_here(job, codec_for(job), listener=lambda _: None, interrupted=never)
+    for text in ("{}", "[]", "7"):
+        (job.cache / "codec.json").write_text(text, encoding="utf-8")
+        with pytest.raises(IsengardError, match=r"codec\.json") as caught:
+            Cache.of(job)
+        assert caught.value.code == "JOB_CORRUPT"
 
 
 def test_a_decoder_is_written_from_a_vaes_tensors(job: JobFolder, tmp_path: Path) -> None:

@@ -51,7 +51,6 @@ COUNTED = {
 }
 WHOLE = {
     "FLUX.1-dev, nothing recomputed": {"doubles": 19, "singles": 38},
-    "FLUX.1-dev in fp8, 20 recomputed": {"doubles": 19, "singles": 38, "form": "fp8", "recomputed": 20},
     "FLUX.1-dev in fp8, 30 swapped": {
         "doubles": 19, "singles": 38, "form": "fp8", "recomputed": 57, "swapped": 30, "resolutions": (768,),
     },
@@ -171,6 +170,14 @@ def test_what_waits_in_the_main_memory_must_have_room_there() -> None:
     tiny = choose_plan(wished, free, ALL, main_free=GIB // 4)
     assert (tiny.base_weights, tiny.fits, tiny.main_fits) == ("nf4", True, False)
     assert tiny.as_dict()["main_fits"] is False
+
+
+def test_in_fp32_twice_as_much_waits() -> None:
+    """It is asked for by who wants every bit; weights in eight bits stay as they are."""
+    wide = config(precision="fp32")
+    assert waiting(wide, "full", 10) == 2 * waiting(config(), "full", 10)
+    assert waiting(wide, "fp8", 10) == waiting(config(), "fp8", 10)
+    assert estimate(wide, "full", 57, 57).weights == 2 * estimate(config(), "full", 57, 57).weights
 
 
 def test_without_another_format_the_same_way_is_taken_and_its_shortage_told() -> None:

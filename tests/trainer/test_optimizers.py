@@ -14,6 +14,7 @@ from isengard.trainer.backends.native.optimizers import (
     learning_rate,
     make_optimizer,
     set_learning_rate,
+    take_up,
 )
 from isengard.trainer.config import OPTIMIZERS, TrainingConfig
 
@@ -71,6 +72,20 @@ def test_with_a_lora_plus_ratio_b_learns_faster_than_a() -> None:
     assert rates[id(parameters["layer.lora_A.weight"])] == learning_rate(settings, 50)
     assert rates[id(parameters["layer.lora_B.weight"])] == 4 * learning_rate(settings, 50)
     again = make_optimizer(settings, parameters)
-    again.load_state_dict(optimizer.state_dict())
+    take_up(again, optimizer.state_dict(), settings)
     set_learning_rate(again, settings, 51)
     assert again.param_groups[1]["lr"] == 4 * learning_rate(settings, 51), "a resumed training keeps the ratio"
+
+
+@pytest.mark.parametrize("name", ["adamw", "adafactor"])
+def test_a_resumed_training_takes_its_settings_from_the_config(name: str) -> None:
+    """A weight decay that was changed in between is no longer the checkpoint's."""
+    weight = torch.nn.Parameter(torch.ones(2, 2))
+    before, now = config(optimizer=name, weight_decay=0.01), config(optimizer=name, weight_decay=0.5)
+    old = make_optimizer(before, {"layer.lora_A.weight": weight})
+    weight.square().sum().backward()
+    old.step()
+    new = make_optimizer(now, {"layer.lora_A.weight": weight})
+    take_up(new, old.state_dict(), now)
+    assert [group["weight_decay"] for group in new.param_groups] == [0.5]
+    assert new.state[weight]["step"] == 1

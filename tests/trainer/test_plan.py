@@ -271,8 +271,9 @@ def test_what_a_checkpoint_was_made_with_stays_once_there_is_one(tmp_path: Path,
     job = make_job(tmp_path / "job", config(), photos).job
     change_config(job, {"rank": 8, "alpha": 8})
     (job.checkpoints / "step_000010").mkdir(parents=True)
-    with pytest.raises(IsengardError, match="rank can't be changed"):
-        change_config(job, {"rank": 4})
+    for name, value in {"rank": 4, "lora_plus_ratio": 4.0}.items():
+        with pytest.raises(IsengardError, match=f"{name} can't be changed"):
+            change_config(job, {name: value})
     change_config(job, {"steps": 400})
     assert (job.config().rank, job.config().steps) == (8, 400)
 

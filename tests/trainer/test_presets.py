@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL = [(preset, family) for preset in PRESETS for family in FAMILIES]
 
 
-def made(preset: str = "balanced", family: str = "flux1-dev", photos: int = 15, **overrides: object) -> TrainingConfig:
+def made(
+    preset: str = "balanced", family: str = "flux1-dev", photos: int = 15, /, **overrides: object
+) -> TrainingConfig:
     return preset_config(preset, family, photos, name="Ada", trigger_word="ohwx", class_word="woman", **overrides)
 
 
@@ -120,6 +122,25 @@ def test_all_problems_of_overrides_are_reported_at_once() -> None:
     assert len(problems) == 3
 
 
+@pytest.mark.parametrize("nonsense", ["soon", None, [1], 2.5])
+def test_a_warm_up_of_nonsense_is_one_of_the_problems(nonsense: object) -> None:
+    """What would follow the number of steps stays as it was given."""
+    with pytest.raises(IsengardError) as caught:
+        made(warmup_steps=nonsense)
+    assert [problem.split(",")[0] for problem in caught.value.details["problems"]] == [
+        "warmup_steps must be a whole number"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("family", "chosen first"), ("preset", "chosen first"), ("photos", "not a")]
+)
+def test_what_a_preset_is_chosen_by_is_no_setting(name: str, said: str) -> None:
+    with pytest.raises(IsengardError, match=said) as caught:
+        made(**{name: "mini"})
+    assert caught.value.code == "CONFIG_INVALID"
+
+
 def test_presets_import_the_standard_library_only() -> None:
     """Other rooms read the presets, so that import must stay light."""
     code = (
@@ -129,6 +150,6 @@ def test_presets_import_the_standard_library_only() -> None:
         "print(sorted({'torch', 'PIL', 'numpy', 'diffusers'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, check=True, timeout=240
     )
     assert done.stdout.strip() == "[]"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from isengard import settings
+from isengard.tests.ports import free_port
 from isengard.tests.trainer.jobs import (
     PATIENCE,
     assert_gapless,
@@ -26,6 +28,18 @@ from isengard.trainer.job import ExitCode, JobFolder
 from isengard.trainer.process import birth_time
 
 pytestmark = pytest.mark.slow
+
+
+HALTING = """
+import os, signal, sys
+
+def touched(event, values):
+    if event == "os.rename" and str(values[1]).endswith("step_000004"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+sys.addaudithook(touched)
+"""
+"""A sitecustomize.py that has the process which saves halt itself before its first checkpoint is there."""
 
 
 def children(pid: int) -> list[int]:
@@ -51,13 +65,30 @@ def test_two_processes_train_as_one_does(job: JobFolder, reference: JobFolder) -
     assert train(job.path, "--processes", 2)[0] == ExitCode.DONE
 
 
-def test_sigterm_to_the_launcher_saves_the_step_for_a_resume(job: JobFolder, reference: JobFolder) -> None:
+def halted(pid: int) -> list[int]:
+    """Those children of a process that have halted themselves."""
+    return [child for child in children(pid) if psutil.Process(child).status() == psutil.STATUS_STOPPED]
+
+
+def opened(pid: int) -> set[str]:
+    """What a process has open."""
+    return {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def test_sigterm_to_the_launcher_saves_the_step_for_a_resume(
+    job: JobFolder, reference: JobFolder, tmp_path: Path
+) -> None:
     """All processes end; going on, with another number of them, gives the same losses."""
-    process = start("train", job.path, "--quiet", "--processes", 2)
-    until(event_seen(job, type="loss", step=5), process)
+    (tmp_path / "sitecustomize.py").write_text(HALTING, encoding="utf-8")
+    process = start("train", job.path, "--quiet", "--processes", 2, environment={"PYTHONPATH": str(tmp_path)})
+    until(lambda: halted(process.pid), process)
     those = {pid: birth_time(pid) for pid in children(process.pid)}
     assert len(those) == 2
+    (first,) = halted(process.pid)
+    lifeline = str(Path(f"/proc/{first}/fd/0").readlink())
     process.terminate()
+    until(lambda: lifeline not in opened(process.pid), process)
+    os.kill(first, signal.SIGCONT)
     output, _ = process.communicate(timeout=PATIENCE)
     assert (process.returncode, job.state().state) == (ExitCode.INTERRUPTED, "interrupted"), output
     assert not any(birth_time(pid) == birth for pid, birth in those.items())
@@ -71,6 +102,7 @@ def test_sigterm_to_the_launcher_saves_the_step_for_a_resume(job: JobFolder, ref
 
 def test_the_processes_end_when_the_launcher_is_killed(job: JobFolder) -> None:
     """kill -9: they save, end, and leave the job interrupted."""
+    job.write_config(job.config().replace(steps=50_000, save_every=1000, sample_every=0))  # not done before the kill
     process = start("train", job.path, "--quiet", "--processes", 2)
     until(event_seen(job, type="loss", step=2), process)
     those = {pid: birth_time(pid) for pid in children(process.pid)}
@@ -82,12 +114,9 @@ def test_the_processes_end_when_the_launcher_is_killed(job: JobFolder) -> None:
 
 
 def test_accelerate_launch_starts_the_same_command(job: JobFolder, reference: JobFolder) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     done = subprocess.run(
         [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1", "--num_processes", "2",
-         "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(port),
+         "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(free_port()),
          str(settings.PACK / "__main__.py"), "train", str(job.path), "--quiet"],
         env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from isengard.tests.trainer.jobs import (
+    PATIENCE,
     RunHere,
     assert_gapless,
     assert_nothing_half_written,
     assert_same_lora,
     copy_job,
-    event_seen,
     events_of,
     lora_of,
     losses_of,
@@ -23,7 +23,7 @@ from isengard.tests.trainer.jobs import (
     start,
     states_of,
     train,
-    until,
+    until_halted,
 )
 from isengard.trainer.job import ExitCode, JobFolder
 from isengard.trainer.lock import read_owner
@@ -32,23 +32,17 @@ pytestmark = pytest.mark.slow
 KILLED = -signal.SIGKILL
 
 
-def begin(job: JobFolder, *arguments: str) -> subprocess.Popen[str]:
-    return start("train", job.path, "--quiet", *arguments)
+def halted_at(job: JobFolder, *arguments: str, **moment: Any) -> subprocess.Popen[str]:
+    """A trainer that has halted itself at a moment, however long ago."""
+    process = start("train", job.path, "--quiet", *arguments, halt=moment)
+    until_halted(process)
+    return process
 
 
 def kill(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.communicate()
     assert process.returncode == KILLED, "it ended before it was killed"
-
-
-def kill_while_saving(job: JobFolder) -> None:
-    """Kills the trainer between the beginning of a checkpoint and its renaming."""
-    process = begin(job)
-    until(event_seen(job, type="loss"), process)  # until then nothing is saved, and looking all the time costs a core
-    until(lambda: any(job.checkpoints.glob(".step_*.tmp")), process, pause=0)
-    os.kill(process.pid, signal.SIGSTOP)  # at once; whether it was in time is seen below
-    kill(process)
 
 
 def finish(job: JobFolder, run_here: RunHere) -> None:
@@ -72,28 +66,23 @@ def test_killed_at_any_moment_it_ends_in_the_same_lora(reference: JobFolder, tmp
     job = JobFolder(make_small_job(tmp_path).path)
     assert [entry.sha256 for entry in job.dataset()] == [entry.sha256 for entry in reference.dataset()]
 
-    process = begin(job)
-    until(lambda: any(job.cache.glob("latents/*.safetensors")), process)
-    kill(process)
+    kill(halted_at(job, type="progress", phase="encode", done=1))
+    assert any(job.cache.glob("latents/*.safetensors"))
     assert job.state().state == "preparing"
     assert read_owner(job.lock_file) is None
 
-    process = begin(job)
-    until(event_seen(job, type="loss", step=6), process)
-    kill(process)
+    kill(halted_at(job, type="loss", step=6))
     assert (job.state().state, job.state().step) == ("training", 4)
 
-    for _ in range(5):
-        before = sorted(job.checkpoints.glob("step_*"))
-        kill_while_saving(job)
-        if half := list(job.checkpoints.glob(".step_*.tmp")):
-            break
-    assert half, "never killed in time: nothing was shown"
+    before = sorted(job.checkpoints.glob("step_*"))
+    kill(halted_at(job, renames="step_000008"))
+    assert list(job.checkpoints.glob(".step_*.tmp")), "nothing was half-written"
     assert sorted(job.checkpoints.glob("step_*")) == before
 
-    process = begin(job)
-    until(event_seen(job, type="progress", phase="sample", step=8), process)
-    kill(process)
+    kill(halted_at(job, type="progress", phase="sample", step=8))
+
+    for name in (".state.json.0a1b2c3d.tmp", "samples/.step_000008_0.png.0a1b2c3d.tmp"):  # and within a smaller file
+        (job.path / name).write_bytes(b"half")
 
     finish(job, run_here)
     assert states_of(job)[-3:] == ["preparing", "training", "done"]
@@ -108,10 +97,10 @@ def test_sigterm_saves_the_step_and_the_job_goes_on_in_another_place(
     job: JobFolder, reference: JobFolder, tmp_path: Path, run_here: RunHere
 ) -> None:
     """Exit code and state say interrupted; the folder, moved elsewhere, holds all that is needed."""
-    process = begin(job)
-    until(event_seen(job, type="loss", step=5), process)
+    process = halted_at(job, type="loss", step=5)
     process.terminate()
-    output, _ = process.communicate(timeout=60)
+    process.send_signal(signal.SIGCONT)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == ExitCode.INTERRUPTED, output
     state = job.state()
     assert (state.state, state.reason) == ("interrupted", "ended by SIGTERM")
@@ -146,9 +135,7 @@ def test_with_averaging_and_accumulation_it_ends_in_the_same_lora(
     changes = [f"--set={setting}" for setting in settings]
     code, output = train(whole.path, *changes)
     assert code == ExitCode.DONE, output
-    process = begin(broken, *changes)
-    until(event_seen(broken, type="loss", step=6), process)
-    kill(process)
+    kill(halted_at(broken, *changes, type="loss", step=6))
     finish(broken, run_here)
     assert_same_lora(broken, whole)
     held = {event["step"] for event in events_of(whole, "loss") if "class_loss" in event}

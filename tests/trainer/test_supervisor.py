@@ -9,14 +9,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from isengard.errors import IsengardError
-from isengard.tests.trainer.jobs import SCRIPTS, assert_gapless, events_of, states_of, until
+from isengard.tests.trainer.jobs import SCRIPTS, assert_gapless, copy_job, events_of, states_of, until
 from isengard.trainer.job import ExitCode, JobFolder, read_events
+from isengard.trainer.plan import change_config
 from isengard.trainer.process import is_same_process
 from isengard.trainer.supervisor import Supervisor
 
@@ -26,6 +28,14 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def job(prepared: JobFolder, tmp_path: Path) -> JobFolder:
+    """One that goes on until it is stopped, however late somebody looks."""
+    made = copy_job(prepared, tmp_path / "job")
+    made.write_config(made.config().replace(steps=50_000, save_every=1000, sample_every=0))
+    return made
 
 
 async def until_loss(events: AsyncIterator[dict[str, Any]], job: JobFolder) -> tuple[int, str]:
@@ -44,21 +54,23 @@ async def rest_of(events: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]
 
 async def test_all_events_come_live_and_the_correlation_id_goes_along(job: JobFolder) -> None:
     """What is seen is what is in the stream; events of an attempt before are not told again."""
-    with job.writer() as writer:
-        writer.emit("warning", message="from before", code="OLD")
+    supervisor = Supervisor(job, correlation_id="c-41")
+    events = supervisor.run()
+    await until_loss(events, job)
+    stopping = asyncio.create_task(supervisor.stop())
+    await rest_of(events)
+    await stopping
+    known, step = len(read_events(job.events_file)), job.state().step
+    change_config(job, {"steps": step + 4, "save_every": 2, "sample_every": 2})
     supervisor = Supervisor(job, correlation_id="c-42")
-    events, seen, live = supervisor.run(), [], False
-    async for event in events:
-        seen.append(event)
-        live = live or (event["type"] == "loss" and job.owner() is not None)
-    assert live
+    seen = await rest_of(supervisor.run())
     assert (supervisor.exit_code, job.state().state) == (ExitCode.DONE, "done")
-    assert seen == read_events(job.events_file, after=1)
+    assert seen == read_events(job.events_file, after=known)
     assert {"state", "progress", "loss", "sample", "checkpoint"} <= {event["type"] for event in seen}
     assert job.state().correlation_id == "c-42"
     lines = [json.loads(line) for line in job.log_file.read_text(encoding="utf-8").splitlines()]
-    assert len(lines) >= 3
-    assert {line["correlation_id"] for line in lines} == {"c-42"}
+    assert len(lines) >= 6
+    assert {line["correlation_id"] for line in lines} == {"c-41", "c-42"}
 
 
 async def test_a_death_without_a_last_word_is_told(job: JobFolder) -> None:
@@ -170,12 +182,17 @@ async def test_cancelling_twice_leaves_no_orphan(job: JobFolder) -> None:
 
 async def test_two_supervisors_cannot_run_one_job(job: JobFolder) -> None:
     """Both start at the same moment: one is told that the job is locked, the other does not notice."""
-    job.write_config(job.config().replace(steps=4, sample_every=0))
-    supervisors = [Supervisor(job), Supervisor(job)]
-    results = await asyncio.gather(*(rest_of(one.run()) for one in supervisors), return_exceptions=True)
-    refused = [result for result in results if isinstance(result, IsengardError)]
-    assert [error.code for error in refused] == ["JOB_LOCKED"]
-    (seen,) = [result for result in results if isinstance(result, list)]
-    assert seen[-1]["state"] == "done"
-    assert states_of(job) == ["preparing", "training", "done"]
-    assert len(events_of(job, "loss")) == 4
+    both = {asyncio.create_task(rest_of(one.run())): one for one in (Supervisor(job), Supervisor(job))}
+    (refused,), (other,) = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    with pytest.raises(IsengardError) as caught:
+        refused.result()
+    assert caught.value.code == "JOB_LOCKED"
+    while not events_of(job, "loss"):
+        assert not other.done()
+        await asyncio.sleep(0.05)
+    await both[other].stop("pause")
+    assert (await other)[-1]["state"] == "paused"
+    assert states_of(job) == ["preparing", "training", "paused"]
+    steps = [event["step"] for event in events_of(job, "loss")]
+    assert steps == list(range(1, len(steps) + 1))
+    assert_gapless(job)

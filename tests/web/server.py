@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from isengard import settings
+from isengard.tests.warm.interpreter import taken_for
 
 PATIENCE = 240.0
 """Seconds to wait for what happens; only a hanging server needs them."""
@@ -57,7 +58,7 @@ class Client:
 
     def ask(self, method: str, path: str, body: Any = None, *, data: bytes | None = None, **headers: str) -> Answer:
         """One request on a connection of its own; `body` is sent as JSON, `data` as it is."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None:
             data = json.dumps(body).encode()
@@ -176,15 +177,19 @@ class Server:
     arguments: tuple[str, ...] = ()
     python: str = sys.executable
     pack: Path = settings.PACK
+    warm: bool = True
+    """Whether what it starts has its imports done; not where processes' numbers or beginnings matter."""
     process: subprocess.Popen[str] | None = None
     output: list[str] = field(default_factory=list)
 
     def start(self) -> Client:
         """Starts it and waits until it listens."""
         self.output.clear()
+        python = taken_for(self.python) if self.warm else self.python
         self.process = subprocess.Popen(
-            [self.python, str(self.pack), "serve", "--root", str(self.root), "--port", "0", *self.arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [python, str(self.pack), "serve", "--root", str(self.root), "--port", "0", *self.arguments],
+            executable=self.python, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
             env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONUTF8": "1", "ISENGARD_TOKEN": "", **self.environment},
         )  # fmt: skip
         listening = threading.Event()

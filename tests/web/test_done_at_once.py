@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from isengard import settings
+from isengard.tests.warm.interpreter import taken_for
 from isengard.tests.web.server import LONG, PATIENCE, SMALL, Client, Event
 
 pytestmark = pytest.mark.slow
@@ -86,7 +87,7 @@ def test_a_job_that_the_command_line_trained_gives_its_lora_as_well(
     page = client.events("/events")
     page.until(lambda event: event.kind == "hello")
     train = subprocess.run(
-        [sys.executable, str(settings.PACK), "train", str(root / "jobs" / job), "--quiet"],
+        [taken_for(sys.executable), str(settings.PACK), "train", str(root / "jobs" / job), "--quiet"],
         env={"OMP_NUM_THREADS": "1", **os.environ}, check=False, capture_output=True, timeout=PATIENCE,
     )  # fmt: skip
     assert train.returncode == 0, train.stderr
@@ -111,6 +112,7 @@ def test_samples_and_a_checkpoint_are_made_when_somebody_asks(client: Client, wi
     assert client.ask("POST", f"/training/{job}/save").status == 200
     sample = stream.until(lambda event: event.kind == "sample")
     saved = stream.until(lambda event: event.kind == "checkpoint")
+    client.post(f"/training/{waiting}/cancel")  # or it would begin when this one is paused
     names = {item["name"] for item in client.get(f"/jobs/{job}/artifacts")["artifacts"]}
     assert Path(sample.data["file"]).name in names
     assert client.post(f"/training/{job}/loras", {"step": saved.data["step"]}, status=201)["character"] == ada
@@ -118,4 +120,3 @@ def test_samples_and_a_checkpoint_are_made_when_somebody_asks(client: Client, wi
     client.post(f"/training/{job}/pause")
     client.ask("POST", f"/training/{job}/save")
     client.state(job, "paused")
-    client.post(f"/training/{waiting}/cancel")

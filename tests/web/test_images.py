@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import random
+import time
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,16 @@ async def uploaded(here: Here, *files: tuple[str, bytes]) -> list[dict[str, Any]
     assert answer.status == 201, body
     assert body["count"] == sum(bool(item["file"]) for item in body["added"])
     return list(body["added"])
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for something to become true."""
+
+    async def look() -> None:
+        while not condition():  # noqa: ASYNC110 (there is no event for that)
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(look(), 240)
 
 
 async def listed(here: Here, query: str = "") -> dict[str, Any]:
@@ -92,13 +104,14 @@ async def test_a_caption_that_can_not_be_used_costs_no_photo(here: Here) -> None
         assert ("Taken without its caption" in item["note"]) != good, title
 
 
-async def test_a_form_that_is_none_or_breaks_off(here: Here, root: Path) -> None:
+async def test_a_form_that_is_none_or_breaks_off(here: Here, services: Services) -> None:
     await here.post("/isengard/characters", json={"name": "Ada"})
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     await error(await here.post(f"{ADA}/images", data=b"--x--\r\n", headers=kind), "REQUEST_INVALID")
     await error(await here.post(f"{ADA}/images", data=b"nonsense", headers=kind), "REQUEST_UNREADABLE")
     bare = {"Content-Type": "multipart/form-data"}
     await error(await here.post(f"{ADA}/images", data=b"x", headers=bare), "REQUEST_UNREADABLE")
+    places = services.uploads._value
     _, writer = await asyncio.open_connection("127.0.0.1", here.port)
     writer.write(
         f"POST {ADA}/images HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n"
@@ -106,9 +119,9 @@ async def test_a_form_that_is_none_or_breaks_off(here: Here, root: Path) -> None
         '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nabc'.encode()
     )
     await writer.drain()
-    await asyncio.sleep(0.3)
+    await until(lambda: services.uploads._value < places)
     writer.close()
-    await asyncio.sleep(0.3)
+    await until(lambda: services.uploads._value == places)
     assert (await listed(here))["total"] == 0
 
 
@@ -185,12 +198,10 @@ async def test_photos_put_there_by_hand_are_taken_in_when_somebody_looks(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "by hand.png").write_bytes(picture(5))
     os.utime(folder / "by hand.png", (1, 1))
-    for _ in range(200):
-        states = [photo["state"] for photo in (await listed(here))["photos"]]
-        if states == ["ok"]:
-            break
+    deadline = time.monotonic() + 240
+    while (states := [photo["state"] for photo in (await listed(here))["photos"]]) != ["ok"]:
+        assert time.monotonic() < deadline, states
         await asyncio.sleep(0.1)
-    assert states == ["ok"]
     report = await (await here.get(f"{ADA}/report")).json()
     assert report["photos"]["photos"] == 1
     assert services.hub.last > 0

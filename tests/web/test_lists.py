@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from aiohttp.test_utils import TestClient
 from isengard.library import loras
 from isengard.library.jobs import Jobs
 from isengard.tests.library.test_jobs import trained, wish
-from isengard.tests.trainer.jobs import write_photos
+from isengard.tests.trainer.jobs import empty_job, write_photos
 from isengard.web.services import Services
 
 API = "/isengard"
@@ -31,6 +32,32 @@ async def post(here: Here, path: str, body: Any) -> Any:
     async with here.post(API + path, json=body) as response:
         assert response.status in (200, 201), await response.text()
         return await response.json()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"created": 5},
+        {"step": "many"},
+        {"said": {"code": 1}},
+        {"error": {"code": "X", "message": "y", "hint": "z", "details": "w"}},
+        {"error": {"code": "X", "message": "y", "hint": "z", "said": {"message": 3}}},
+    ],
+)
+async def test_a_job_that_a_stranger_wrote_does_not_hide_the_others(
+    here: Here, services: Services, odd: dict[str, Any]
+) -> None:
+    """It is named as broken, by itself as an error of ours; the others are listed."""
+    good, bad = (empty_job(services.library.jobs / name) for name in ("good", "bad"))
+    good.cancel()
+    bad.cancel()
+    bad.state_file.write_text(json.dumps({**json.loads(bad.state_file.read_text()), **odd}), encoding="utf-8")
+    for path in ("/training", "/jobs"):
+        found = await get(here, path)
+        assert [job["id"] for job in found["jobs"]] == ["good"]
+        assert [(job["id"], job["code"]) for job in found["broken"]] == [("bad", "JOB_CORRUPT")]
+    async with here.get(f"{API}/training/bad") as response:
+        assert (await response.json())["error"]["code"] == "JOB_CORRUPT"
 
 
 @pytest.mark.parametrize("name", ["characters", "loras", "trash"])
@@ -55,8 +82,10 @@ async def test_pages_give_everything_once_in_the_same_order(
         found += page[part]
         cursor = page["next"]
     assert (found, cursor) == (whole[part], "")
-    async with here.get(f"{API}/{name}?cursor=nonsense") as response:
-        assert response.status == 422
+    deep = base64.urlsafe_b64encode(b"[" * 2900).decode()
+    for nonsense in ("nonsense", deep):
+        async with here.get(f"{API}/{name}?cursor={nonsense}") as response:
+            assert response.status == 422
 
 
 async def test_a_lora_shows_what_was_measured_of_it(here: Here, services: Services) -> None:

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from isengard import log
+from isengard.library.shared import the_library
 from isengard.library.store import Library
 from isengard.web.mounting import Surroundings, mount
 
@@ -52,8 +53,10 @@ async def test_parts_that_do_not_begin_let_go_of_the_library(comfyui: TestClient
     Library.open(root)
     (root / "jobs").write_text("in the way", encoding="utf-8")
     assert [await code(comfyui) for _ in range(2)] == ["INTERNAL"] * 2
+    assert the_library()._listeners == []
     (root / "jobs").unlink()
     assert await code(comfyui) == ""
+    assert len(the_library()._listeners) == 1
 
 
 async def test_a_node_that_sets_up_logging_does_not_end_the_servers_log(comfyui: TestClient, root: Path) -> None:  # type: ignore[type-arg]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -11,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from isengard.errors import IsengardError
 from isengard.library.jobs import Jobs
 from isengard.library.store import Library
 from isengard.tests.trainer.jobs import empty_job
+from isengard.web.app import make_app
 from isengard.web.comfy_api import ComfyApi
+from isengard.web.guard import LOOPBACK, Guard
 from isengard.web.prompt_queue import PromptQueue
+from isengard.web.services import make_services
 
 
 class Desk(ThreadingHTTPServer):
@@ -143,3 +148,40 @@ def test_an_order_is_given_to_comfyui(desk: Desk, jobs: Jobs) -> None:
     places = sorted(desk.waiting.values())
     assert queue.reorder(["three"]) == ["three", "one", "two"]
     assert sorted(desk.waiting.values()) == places
+
+
+async def test_a_job_is_paused_whether_comfyui_answers_or_not(desk: Desk, jobs: Jobs) -> None:
+    """What was asked for is done, and is not answered with an error; the order follows when ComfyUI tells it."""
+    queue = PromptQueue(jobs, lambda: desk.address)
+    await queue.start()
+    for name in ("one", "two"):
+        await asyncio.to_thread(queue.resume, name)
+    desk.login = True
+    await asyncio.to_thread(queue.pause, "one")
+    await asyncio.to_thread(queue.cancel, "two")
+    assert [jobs.get(name).state.state for name in ("one", "two")] == ["paused", "cancelled"]
+    desk.login = False
+
+    async def settled() -> None:
+        while queue.order():  # noqa: ASYNC110 (it is ComfyUI that changes)
+            await asyncio.sleep(0.05)
+
+    await asyncio.wait_for(settled(), 20)
+    await queue.stop()
+
+
+async def test_a_job_that_waits_is_deleted_with_its_prompts(desk: Desk, root: Path) -> None:
+    """They would fail when their turn comes. Restored, it is paused: nothing waits for it in ComfyUI any more."""
+    services = make_services(root, make_queue=lambda jobs, changed: PromptQueue(jobs, lambda: desk.address))
+    async with TestClient(TestServer(make_app(services, Guard(hosts=LOOPBACK)))) as here:
+        empty_job(root / "jobs" / "one")
+        await services.run(services.queue.enqueue, "one")
+        assert len(desk.waiting) == 1
+        async with here.delete("/isengard/training/one") as answer:
+            entry = (await answer.json())["trash"]
+        assert (answer.status, desk.waiting, services.queue.order()) == (200, {}, [])
+        async with here.post(f"/isengard/trash/{entry}/restore") as answer:
+            assert answer.status == 200
+        async with here.get("/isengard/training/one") as answer:
+            found = await answer.json()
+        assert (found["state"], found["can_resume"]) == ("paused", True)

@@ -19,7 +19,8 @@ from isengard.trainer.job import ExitCode
 from isengard.web.attempts import Attempts
 from isengard.web.queue import StandaloneQueue
 
-WAIT = 30.0
+WAIT = 240.0
+"""Seconds to wait for what happens; only a hanging queue needs them."""
 
 
 @pytest.fixture
@@ -77,6 +78,31 @@ async def test_a_disk_that_keeps_no_order_does_not_end_the_queue(
         queue.enqueue(name)
     assert queue.reorder(["three"]) == ["three", "one", "two"]
     await queue.start()
+    await until(lambda: states(jobs) == {"failed"})
+
+
+async def test_a_folder_that_is_away_for_a_moment_does_not_end_the_queue(
+    queue: StandaloneQueue, jobs: Jobs, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network's disk that goes while a trainer ends: nobody can say which jobs wait. When it is back, they go on."""
+    attempts = []
+
+    def run(_self: Attempts, job: Job) -> int:
+        attempts.append(job.id)
+        if len(attempts) == 1:
+            (root / "jobs").rename(root / "away")
+            (root / "jobs").write_text("in its place")
+        else:
+            with job.folder.writer() as writer:
+                writer.set_state("training")
+                writer.set_state("failed", reason="the memory did not suffice")
+        return ExitCode.FAILED
+
+    monkeypatch.setattr(Attempts, "run", run)
+    await queue.start()
+    await until(lambda: attempts and not queue.running)
+    (root / "jobs").unlink()
+    (root / "away").rename(root / "jobs")
     await until(lambda: states(jobs) == {"failed"})
 
 

@@ -15,11 +15,15 @@ from isengard.trainer.job import JobFolder
 from isengard.web.following import Follower
 from isengard.web.services import Services
 
+WAIT = 240.0
+"""Seconds to wait for what happens; only hanging tails need them."""
+
 
 def written(path: Path, *numbers: int) -> None:
-    with path.open("a", encoding="utf-8") as stream:
-        for number in numbers:
-            stream.write(json.dumps({"v": 1, "seq": number, "type": "loss", "step": number}) + "\n")
+    """All at once, so that nobody who looks meanwhile sees a part."""
+    lines = (json.dumps({"v": 1, "seq": number, "type": "loss", "step": number}) + "\n" for number in numbers)
+    with path.open("ab", buffering=0) as stream:
+        stream.write("".join(lines).encode())
 
 
 def test_a_follower_reads_whole_lines_only(tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ async def test_many_who_listen_are_told_without_anything_done_for_each(started: 
             await asyncio.sleep(0.01)
     assert looks < 250  # ten times something for all of them; one for each would be 500
     _finish(job)
-    await asyncio.wait_for(asyncio.gather(*listening), 20)
+    await asyncio.wait_for(asyncio.gather(*listening), WAIT)
     assert all(mine == sorted(set(mine)) for mine in taken)
 
 
@@ -136,15 +140,41 @@ async def test_the_hub_is_told_of_new_jobs_once_and_of_the_last_of_many_losses(s
     await asyncio.sleep(0.05)
     written(job.events_file, *range(1, 200))
     started.tails.poke()
-    for _ in range(100):
-        await asyncio.sleep(0.05)
-        if any(event.get("seq") == 199 for event in seen):
-            break
+
+    async def told_of_both() -> None:
+        while not (any(event.get("seq") == 199 for event in seen) and {"changed": ["one"]} in seen):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    await asyncio.wait_for(told_of_both(), WAIT)
     await asyncio.sleep(0.6)
     listener.cancel()
     told = [event["seq"] for event in seen if event.get("job") == "one"]
     assert told == [199]
     assert {"changed": ["one"]} in seen
+
+
+async def test_a_job_that_can_not_be_read_costs_others_no_event(started: Services) -> None:
+    """What was read of one beside it is told; lines that a stranger wrote are passed over, and what can't be read now
+    comes when it can."""
+    jobs = [empty_job(started.library.jobs / name) for name in ("one", "two")]
+    good, bad = (job.events_file for job in jobs)
+    for file in (good, bad):
+        written(file, 1)
+    bad.rename(aside := bad.with_suffix(".aside"))
+    bad.mkdir()
+    listening = asyncio.create_task(heard(started, "one", 1, 4))
+    while not started.tails._tails:  # noqa: ASYNC110 (there is no event for that)
+        await asyncio.sleep(0.01)
+    with started.tails.listening("two"):
+        for number in range(2, 5):
+            written(good, number)
+            with good.open("a", encoding="utf-8") as stream:
+                stream.write('{"seq": 99}\n' + "[" * 100_000 + "\n")
+            await asyncio.sleep(0.4)
+        assert await asyncio.wait_for(listening, 20) == [2, 3, 4]
+    bad.rmdir()
+    aside.rename(bad)
+    assert await asyncio.wait_for(heard(started, "two", 0, 1), 20) == [1]
 
 
 async def test_a_job_that_is_done_ends_its_streams(started: Services) -> None:

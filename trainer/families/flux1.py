@@ -70,19 +70,19 @@ class Flux1:
             "max_shift": 1.15,
         }
 
-    def load_codec(self, config: TrainingConfig, device: torch.device) -> Codec:
+    def load_codec(self, config: TrainingConfig, device: torch.device, stopped: Callable[[], object] = bool) -> Codec:
         from .flux1_codec import FluxCodec
 
         length = config.max_text_tokens or self.text_tokens
-        return FluxCodec(self.parts(config), self.tokenizers(config), length, device)
+        return FluxCodec(self.parts(config), self.tokenizers(config), length, device, stopped)
 
     def write_decoder(self, weights: Mapping[str, Tensor], folder: Path) -> None:
-        from .flux1_codec import vae_from, write_vae
+        from .flux1_vae import vae_from, write_vae
 
         write_vae(vae_from(dict(weights), "The VAE on the graph"), folder)
 
     def load_decoder(self, folder: Path, device: torch.device) -> Decoder:
-        from .flux1_codec import FluxDecoder
+        from .flux1_vae import FluxDecoder
 
         return FluxDecoder(folder, device)
 

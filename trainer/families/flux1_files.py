@@ -10,6 +10,9 @@ from ...errors import IsengardError
 from ..config import BaseFiles
 from ..modelfiles import Part, find_part, identify, shape_of
 
+CONFIGS = Path(__file__).parent / "flux1_config"
+"""The architecture's numbers, a folder for each part, so that a single file loads without asking the hub."""
+
 _WANTED = {
     "transformer": "a FLUX.1-dev transformer (flux1-dev.safetensors) or an all-in-one checkpoint",
     "vae": "a FLUX VAE (ae.safetensors)",

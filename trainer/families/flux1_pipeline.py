@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from ...errors import IsengardError
 from ..config import TrainingConfig
-from ..modelfiles import SCALES, Part, read_header
+from ..headers import read_header
+from ..modelfiles import SCALES, Part
 from ..weights import quiet_diffusers
-from .flux1_codec import FluxCodec, load_vae
+from .flux1_codec import FluxCodec
 from .flux1_latents import pack, unpack
+from .flux1_vae import decoded, load_vae
 from .interface import Conditioning, Step
 
 if TYPE_CHECKING:
@@ -185,7 +187,7 @@ class FluxPictures:
             output_type="latent",
             callback_on_step_end=after_step,
         ).images
-        return self._decode(unpack(latents, *size))
+        return decoded(self._vae, unpack(latents, *size))
 
     def _words(self, prompt: str) -> Conditioning:
         if prompt not in self._texts:
@@ -200,15 +202,7 @@ class FluxPictures:
         scale = max(1, -(-max(height, width) // _PREVIEW))
         if scale > 1:
             latents = torch.nn.functional.avg_pool2d(latents, scale, ceil_mode=True)
-        return self._decode(latents)
-
-    def _decode(self, latents: Tensor) -> Image.Image:
-        """Latents [1, C, h, w] to a picture, in fp32."""
-        config = self._vae.config
-        values = latents.to(self._device, torch.float32) / config.scaling_factor + config.shift_factor
-        pixels = self._vae.decode(values).sample[0]
-        levels = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
-        return Image.fromarray(levels.permute(1, 2, 0).cpu().numpy())
+        return decoded(self._vae, latents)
 
 
 def number_format(title: str, transformer: Part, device: torch.device) -> torch.dtype:

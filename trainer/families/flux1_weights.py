@@ -15,17 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import IsengardError
+from ..headers import read_header
 from ..memory_need import spread
-from ..modelfiles import Part, read_header
+from ..modelfiles import Part
 from ..quantised import QuantisedLinear, make_layer
 from ..weights import stream_weights
+from .flux1_files import CONFIGS
 from .interface import LoadingStopped, Placement
 
 if TYPE_CHECKING:
     from diffusers import FluxTransformer2DModel
-
-CONFIGS = Path(__file__).parent / "flux1_config"
-"""The architecture's numbers, a folder for each part, so that a single file loads without asking the hub."""
 
 _WIDTH = 3072
 _BLOCK_LAYER = re.compile(r"(single_)?transformer_blocks\.\d+\.")
@@ -136,8 +135,10 @@ def _renamed(name: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
     blocks, number, layer = [*stem.split(".", 2), "", ""][:3]
     kind_of_block, layers = _BLOCKS.get(blocks, ("", {}))
     targets = layers.get(layer, ())
+    if not targets:
+        return  # what other programs add
     sizes = [len(value)] if len(targets) == 1 else _cut(value, len(targets))
-    for target, piece in zip(targets, value.split(sizes), strict=True) if targets else ():
+    for target, piece in zip(targets, value.split(sizes), strict=True):
         yield f"{kind_of_block}.{number}.{target}.{kind}", piece
 
 

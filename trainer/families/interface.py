@@ -34,7 +34,7 @@ class Placement:
 
 
 class LoadingStopped(Exception):  # noqa: N818 (it is no error)
-    """A base model is not wanted any more."""
+    """What is being loaded is not wanted any more."""
 
 
 IN_MAIN_MEMORY = Placement(torch.device("cpu"))
@@ -125,8 +125,12 @@ class Family(Protocol):
     def base_fingerprint(self, config: TrainingConfig) -> str:
         """Identity of the base transformer's file, cheap to compute (size and parts of the content)."""
 
-    def load_codec(self, config: TrainingConfig, device: torch.device) -> Codec:
-        """The codec made of the config's VAE, text encoders and tokenizers."""
+    def load_codec(self, config: TrainingConfig, device: torch.device, stopped: Callable[[], object] = bool) -> Codec:
+        """The codec made of the config's VAE, text encoders and tokenizers.
+
+        Encoders take minutes to load from a slow disk: `stopped` is asked meanwhile, and once it says something true,
+        the codec raises LoadingStopped.
+        """
 
     def write_decoder(self, weights: Mapping[str, Tensor], folder: Path) -> None:
         """Writes the decoder from a VAE's tensors, named as its authors did, which a host has loaded. Raises

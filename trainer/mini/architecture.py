@@ -185,17 +185,3 @@ def save_components(components: Components, folder: Path) -> None:
         "vae": ["diffusers", "AutoencoderKL"],
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-
-
-def load_components(folder: Path) -> Components:
-    """Read a folder written by `save_components`, weights in float32."""
-    import torch
-    from diffusers import AutoencoderKL, FluxTransformer2DModel
-    from transformers import CLIPTextModel, T5EncoderModel
-
-    return Components(
-        FluxTransformer2DModel.from_pretrained(folder / "transformer", torch_dtype=torch.float32),
-        AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32),
-        CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32),
-        T5EncoderModel.from_pretrained(folder / "text_encoder_2", dtype=torch.float32),
-    )

@@ -26,9 +26,6 @@ class Words:
     pooled: Tensor
     """CLIP's pooled vector: N × 64."""
 
-    def __getitem__(self, picks: slice) -> Words:
-        return Words(self.tokens[picks], self.pooled[picks])
-
 
 class Tokenizers:
     """Both tokenizers of a pipeline folder."""

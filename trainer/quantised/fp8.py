@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..memory_plan import FP8_FROM
 from .layer import ScaledLinear, at_least, multiplies_on, product, works
 from .layer import row_scales as scales_of
 
@@ -110,7 +111,7 @@ def multiplies(device: torch.device, sides: tuple[int, int]) -> bool:
 
 @cache
 def _able(index: int) -> bool:
-    if torch.version.hip is not None or torch.cuda.get_device_capability(index) < (8, 9):
+    if torch.version.hip is not None or torch.cuda.get_device_capability(index) < FP8_FROM:
         return False
     one = torch.ones(1, 1, device=torch.device("cuda", index))
     weight = torch.ones(32, 64, device=one.device).to(torch.float8_e4m3fn)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..memory_plan import INT8_FROM
 from .layer import ScaledLinear, at_least, multiplies_on, product, row_scales, works
 
 LARGEST = 127.0
@@ -77,7 +78,7 @@ def multiplies(device: torch.device, sides: tuple[int, int]) -> bool:
 
 @cache
 def _able(index: int) -> bool:
-    if torch.version.hip is not None or torch.cuda.get_device_capability(index) < (8, 0):
+    if torch.version.hip is not None or torch.cuda.get_device_capability(index) < INT8_FROM:
         return False
     device = torch.device("cuda", index)
     weight = torch.ones(32, 64, dtype=torch.int8, device=device)

@@ -133,7 +133,6 @@ async def delete(call: Call, character: str) -> TrashOut:
         if known.etag != call.if_match():
             raise IsengardError("CHARACTER_CONFLICT", f"{known.name} was changed elsewhere since you opened it.")
     entry = await call.run(trash.delete_character, call.library, character)
-    call.headers.pop("ETag", None)
     return TrashOut(trash=entry.id, label=entry.label)
 
 

@@ -103,7 +103,10 @@ class SystemOut(Out):
     measurers: list[MeasurerOut] = Field(description="What the report measures faces with.")
     training: str = Field(description="The job that runs now.")
     listeners: int = Field(description="Pages that follow /events.")
-    loop_lag: float = Field(description="Seconds that the event loop was late at worst within the last minute.")
+    loop_lag: float = Field(
+        description="Seconds that the event loop was late at worst within the last minute; 0 inside ComfyUI, which is "
+        "not measured."
+    )
 
 
 @routes.get("/health", free=True)

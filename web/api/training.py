@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
+from ...errors import IsengardError
 from ...library.job_files import describe
 from ...library.plans import Wish, make_plan
+from ...library.trash import Entry
 from ..call import Call
 from ..jobs_out import OF_JOB, JobList, JobOut, KeptLora, job_out
 from ..models import Body, Family, Out, Problem, SaidOut, TrashOut
@@ -157,8 +160,8 @@ async def change(call: Call, job: str, body: JobChanges) -> JobOut:
 
 @routes.delete("/training/{job}", errors=(*OF_JOB, "JOB_LOCKED", "LIBRARY_BUSY", "LIBRARY_CONFLICT"))
 async def delete(call: Call, job: str) -> TrashOut:
-    """Puts a job into the trash; the LoRA that came of it stays."""
-    entry = await call.run(call.services.jobs.delete, job)
+    """Puts a job into the trash; the LoRA that came of it stays. One that waits is paused first."""
+    entry = await call.run(_delete, call, job)
     call.services.hub.publish("jobs", {"changed": [job]})
     return TrashOut(trash=entry.id, label=entry.label)
 
@@ -232,6 +235,14 @@ async def _changed(call: Call, job_id: str) -> JobOut:
     call.services.tails.poke()
     call.services.hub.publish("jobs", {"changed": [job_id]})
     return await call.run(_one, call, job_id)
+
+
+def _delete(call: Call, job_id: str) -> Entry:
+    """A job that waits leaves the queue first: nobody could begin it, and restored it waits for a person."""
+    with suppress(IsengardError):  # of one that can't be read there is nothing to take out
+        if call.services.jobs.get(job_id).state.state == "queued":
+            call.services.queue.pause(job_id)
+    return call.services.jobs.delete(job_id)
 
 
 def _one(call: Call, job_id: str) -> JobOut:

@@ -16,6 +16,7 @@ from isengard.generator.comfyui.answers import End, end_of, refusal
 from isengard.generator.comfyui.blocks.sampling import SAMPLES
 from isengard.generator.comfyui.client import Client, is_loopback
 from isengard.generator.comfyui.listening import Inbox
+from isengard.generator.comfyui.offer import Offers
 from isengard.generator.interface import ComfyUIAt
 
 
@@ -73,8 +74,9 @@ async def test_pictures_wait_for_a_training_only_where_both_use_one_device(
     await generator.close()
 
 
-async def test_nobody_who_answers_is_told_and_remembered(tmp_path: Path) -> None:
+async def test_nobody_who_answers_is_told_and_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the address but without its password; who shows it again a moment later does not ask again."""
+    monkeypatch.setattr(Offers.look, "__defaults__", (3600.0,))  # a busy machine's moment is long
     asked = 0
 
     async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

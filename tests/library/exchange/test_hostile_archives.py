@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -208,3 +209,14 @@ def test_a_second_table_of_contents_does_not_hide_a_large_one(
     monkeypatch.setattr(archives, "MAX_ENTRIES", 50)
     monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("the table was read"))
     assert_untouched(library, many, "ARCHIVE_TOO_LARGE")
+
+
+def test_folders_inside_each_other_without_end_are_refused(
+    library: Library, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Each of them would be looked into for every entry: minutes of work for a small file."""
+    deep = "a/" * 30_000
+    entries = {f"{deep}{number}.jpg": files["images/im-wald.jpg"] for number in range(20)}
+    started = time.process_time()
+    assert "folders" in assert_untouched(library, pack(tmp_path / "x.zip", entries), "ARCHIVE_UNSAFE").message
+    assert time.process_time() - started < 5

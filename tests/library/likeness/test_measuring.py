@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -152,3 +153,19 @@ def test_a_program_that_dies_is_told(photographed: JobFolder, models: Path, monk
     monkeypatch.setattr(measuring, "_PHOTOGRAPHS", ("sface", "_no_such_program"))
     with pytest.raises(IsengardError, match="LIKENESS_FAILED"):
         measuring.measure(models, photographed)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"pictures": {"step_000010_0.png": {"mark": "1 1", "score": "high"}}}, {"pictures": {"step_000010_0.png": 5}},
+        {"pictures": {"step_000010_0.png": {"score": 1e400}}}, {"photos": "many"}, {"photos": None}, {"missing": 5},
+        {"missing": {"message": "x"}}, {"among_photos": [1]},
+    ],
+)  # fmt: skip
+def test_figures_that_are_none_are_measured_again(drawn: JobFolder, tmp_path: Path, odd: dict[str, object]) -> None:
+    """A job may come from elsewhere."""
+    add_samples(drawn, 10, Image.new("RGB", (64, 64)))
+    (drawn.path / measuring.FILE).write_text(json.dumps({"format": 1, "method": "drawn", "pictures": {}, **odd}))
+    assert measuring.measured(drawn).steps == ()
+    assert measuring.waiting(tmp_path, drawn)

@@ -47,7 +47,6 @@ class Checkpoints:
         target = self.path(step)
         with told_plainly(target):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._sweep()
             aside = self.folder / f".{target.name}.{secrets.token_hex(4)}.tmp"
             try:
                 aside.mkdir()
@@ -96,8 +95,3 @@ class Checkpoints:
         good = [state for state in states if state.parent.name <= last.name]
         for state in {*states} - {*good[-KEPT_STATES:]}:
             state.unlink(missing_ok=True)
-
-    def _sweep(self) -> None:
-        """Takes away what a killed run left half-written."""
-        for left in self.folder.glob(".step_*.tmp"):
-            shutil.rmtree(left, ignore_errors=True)

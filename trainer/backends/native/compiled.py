@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ....sentences import Said
+from ...memory_plan import FP8_FROM
 
 Forward = Callable[..., Any]
 _LIMIT = 64
@@ -64,11 +65,22 @@ class Compiler:
         self._warn(Said("training.not_compiled", text))
 
 
-def can_compile(device: torch.device) -> bool:
-    """Whether compiled blocks can be hoped for: an NVIDIA GPU, and the compiler that torch brings for it on Linux."""
+def can_compile(device: torch.device, base_weights: str = "full") -> bool:
+    """Whether compiled blocks can be hoped for: an NVIDIA GPU, and the compiler that torch brings for it on Linux.
+
+    On chips before Ada that compiler refuses e4m3 weights, unless torch knows and reads them for it.
+    """
     from torch.utils._triton import has_triton
 
-    return device.type == "cuda" and bool(has_triton())
+    if device.type != "cuda" or not has_triton():
+        return False
+    return base_weights != "fp8" or torch.cuda.get_device_capability(device) >= FP8_FROM or _reads_fp8_itself()
+
+
+def _reads_fp8_itself() -> bool:
+    from torch._inductor import utils
+
+    return hasattr(utils, "is_triton_fp8_dtype_supported")
 
 
 def _failures() -> tuple[type[Exception], ...]:

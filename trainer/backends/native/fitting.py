@@ -14,7 +14,7 @@ from torch import nn
 from .... import log
 from ....errors import IsengardError
 from ....files import write_json
-from ....sentences import as_said
+from ....sentences import Said, as_said
 from ... import main_memory
 from ...config import TrainingConfig
 from ...families.interface import Family, Placement
@@ -72,8 +72,9 @@ def fit(run: Run, family: Family, accelerator: Accelerator, dtype: torch.dtype, 
     _check_main_memory(run, config, plan, processes)
     told = f": {plan.sentence(ARCHITECTURES[config.family].blocks)}" if on_gpu else ""
     run.reporter.emit("progress", phase="load", done=0, total=1, message=f"loading {family.title}{told}")
+    compiler = _compiler(run, device, plan.base_weights)
     transformer, adapter = build(
-        config, family, plan, device, dtype, compiler=_compiler(run, device), stopped=lambda: run.wishes.stop
+        config, family, plan, device, dtype, compiler=compiler, stopped=lambda: run.wishes.stop
     )
     return Fitted(transformer, adapter, plan, device, file)
 
@@ -130,17 +131,21 @@ def _check_main_memory(run: Run, config: TrainingConfig, plan: MemoryPlan, proce
     if plan.main_fits:
         return
     wanted, there = processes * waiting(config, plan.base_weights, plan.swap_blocks), main_memory.free_with_disk()
-    blocks = f"{plan.swap_blocks} of {ARCHITECTURES[config.family].blocks} blocks of the base model"
-    text = f"{blocks} would wait in the main memory and take {wanted / GIB:.1f} GiB of it"
+    swapped, blocks, needed = plan.swap_blocks, ARCHITECTURES[config.family].blocks, round(wanted / GIB, 1)
+    text = f"{swapped} of {blocks} blocks of the base model would wait in the main memory and take {needed} GiB of it"
     if wanted + GIB > there:
+        free = round(there / GIB, 1)
+        told = f"{text}; {free} GiB are free, with the swap file."
+        hint = "Close other programs, enlarge the swap file, or choose smaller pictures."
         raise IsengardError(
             "MEMORY_SHORT",
-            f"{text}; {there / GIB:.1f} GiB are free, with the swap file.",
-            hint="Close other programs, enlarge the swap file, or choose smaller pictures.",
+            Said("memory.no_room_to_wait", told, swapped=swapped, blocks=blocks, needed=needed, free=free),
+            hint=Said("memory.make_room", hint),
         )
-    free = main_memory.free_bytes()
-    message = f"{text}; only {free / GIB:.1f} GiB are free, so they may end up on the disk, which is very slow."
-    run.reporter.emit("warning", message=message, code="MEMORY_SHORT")
+    free = round(main_memory.free_bytes() / GIB, 1)
+    told = f"{text}; only {free} GiB are free, so they may end up on the disk, which is very slow."
+    warning = Said("memory.waits_on_disk", told, swapped=swapped, blocks=blocks, needed=needed, free=free)
+    run.reporter.emit("warning", message=warning, said=as_said(warning), code="MEMORY_SHORT")
 
 
 def _free(accelerator: Accelerator) -> int | None:
@@ -158,10 +163,9 @@ def _shared(accelerator: Accelerator, free: int) -> int:
     return int(shared.item())
 
 
-def _compiler(run: Run, device: torch.device) -> Compiler | None:
-    config = run.config
-    wanted = config.compile_blocks
-    if wanted == "off" or (wanted == "auto" and not (can_compile(device) and config.steps >= _WORTH)):
+def _compiler(run: Run, device: torch.device, base_weights: str) -> Compiler | None:
+    wanted, worth = run.config.compile_blocks, run.config.steps >= _WORTH
+    if wanted == "off" or (wanted == "auto" and not (worth and can_compile(device, base_weights))):
         return None
 
     def warn(text: str) -> None:

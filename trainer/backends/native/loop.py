@@ -13,9 +13,10 @@ from torch import Tensor
 
 from .... import log
 from ....errors import IsengardError
+from ....sentences import Said
 from ...cache import Cache
 from ...families import load_family
-from ...families.interface import Conditioning, Family
+from ...families.interface import Codec, Conditioning, Family
 from ...job import PhotoEntry, job_identity
 from ...lora_file import lora_name, write_lora
 from ...prepare import prepare
@@ -27,7 +28,7 @@ from .fitting import fit
 from .losses import Losses
 from .memory import explain_out_of_memory
 from .monitor import Monitor
-from .optimizers import make_optimizer, set_learning_rate
+from .optimizers import make_optimizer, set_learning_rate, take_up
 from .processes import ENDS, make_accelerator, wanted
 from .result import write_result
 from .samples import Sampler
@@ -43,16 +44,19 @@ def prepare_only(run: Run) -> str:
 
 
 def _prepare(run: Run, family: Family, device: torch.device) -> None:
-    done = prepare(run.job, run.config, lambda: family.load_codec(run.config, device), run.reporter, run.wishes)
-    if not done and not run.wishes.stop:  # the wish was taken back after it was followed
-        run.wishes.interrupt("stopped while preparing")
+    def load() -> Codec:
+        return family.load_codec(run.config, device, lambda: run.wishes.stop)
+
+    if not prepare(run.job, run.config, load, run.reporter, run.wishes) and not run.wishes.stop:
+        # the wish was taken back after it was followed
+        run.wishes.interrupt(Said("ended.while_preparing", "stopped while preparing"))
 
 
 def train(run: Run) -> str:
     """See `Backend.train`."""
     accelerator = make_accelerator(run.config)
     index = accelerator.device.index or 0 if accelerator.device.type == "cuda" else None
-    with Monitor(run.reporter, index), explain_out_of_memory(run.config):
+    with Monitor(run.reporter, index), explain_out_of_memory(run.config, run.job.memory_file):
         family = load_family(run.config.family)
         if accelerator.is_main_process:
             _prepare(run, family, accelerator.device)
@@ -195,7 +199,7 @@ class _Training:
             )
         try:
             self.adapter.load_state(state["adapter"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            take_up(self.optimizer, state["optimizer"], self.config)
         except (KeyError, ValueError, RuntimeError) as problem:
             raise IsengardError(
                 "JOB_CORRUPT",
@@ -247,7 +251,6 @@ class _Training:
     def _finish(self) -> None:
         self.run.reporter.emit("progress", phase="export", done=0, total=1, step=self.step)
         self.fitted.note_peak()
-        self.run.job.lora.mkdir(exist_ok=True)
         lora = self._write_lora(self.run.job.lora)
         identity = job_identity(self.config, self.photos, self.base)
         write_result(

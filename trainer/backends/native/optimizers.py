@@ -58,6 +58,16 @@ def _groups(config: TrainingConfig, parameters: Mapping[str, torch.nn.Parameter]
     return [{"params": first}, {"params": second, _RATIO: config.lora_plus_ratio}]
 
 
+def take_up(optimizer: torch.optim.Optimizer, state: dict[str, Any], config: TrainingConfig) -> None:
+    """Goes on from a checkpoint with the settings of now: torch would take its weight decay from there, too.
+
+    Raises what torch raises for the state of another optimizer.
+    """
+    optimizer.load_state_dict(state)
+    for group in optimizer.param_groups:
+        group["weight_decay"] = config.weight_decay
+
+
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainingConfig, step: int) -> None:
     """Gives every group its learning rate for step 1…config.steps."""
     rate = learning_rate(config, step)

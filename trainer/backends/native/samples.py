@@ -9,7 +9,7 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import nn
 
-from ....files import written_aside
+from ....files import told_plainly, written_aside
 from ...cache import Cache, TensorStore
 from ...config import TrainingConfig
 from ...families.interface import Conditioning, Decoder, Family
@@ -53,8 +53,17 @@ class Sampler:
     @torch.no_grad()
     def sample(self, transformer: nn.Module, adapter: Adapter, step: int, dtype: torch.dtype, wishes: Wishes) -> None:
         """Makes a step's pictures; a wish to stop leaves the rest undone, to be made after a resume."""
-        self._job.samples.mkdir(exist_ok=True)
-        texts = TensorStore(dtype)
+        with told_plainly(self._job.samples):
+            self._job.samples.mkdir(exist_ok=True)
+        try:
+            self._pictures(transformer, adapter, step, TensorStore(dtype), wishes)
+        finally:
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()  # else training asks for more than there is, which Windows grants, slowly
+
+    def _pictures(
+        self, transformer: nn.Module, adapter: Adapter, step: int, texts: TensorStore, wishes: Wishes
+    ) -> None:
         decoder = self._decoder(self._decoding_device())
         transformer.eval()
         try:

@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 
 import type { Events, Listener } from './api/events'
 import type { Request } from './api/request'
 import type { Job, JobState } from './api/types'
-import { watchEnds } from './endings'
+import { watchEnds, watchTrainings } from './endings'
+import { Source } from './testing'
+
+afterEach(() => void vi.unstubAllGlobals())
 
 /** A stream that says what the test says, and a server whose job is in a state. */
 function watching(state: JobState) {
@@ -35,5 +38,15 @@ describe('the end of a training', () => {
     await say({ job: 'j', type: 'state', state: 'paused', seq: 1 })
     await say({ job: 'j', type: 'state', state: 'failed', seq: 2 })
     expect(told).toEqual([])
+  })
+
+  it('is waited for also while a server that is being restarted can not say whether one runs', async () => {
+    Source.all = []
+    vi.stubGlobal('EventSource', Source)
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('Failed to fetch')))
+    const stop = watchTrainings({ kind: 'comfyui', base: '/api/isengard', files: '/', addresses: 'memory' })
+    await vi.waitFor(() => expect(Source.all.map(({ url }) => url)).toEqual(['/api/isengard/events']))
+    stop()
+    expect(Source.all[0]!.readyState).toBe(2)
   })
 })

@@ -31,7 +31,8 @@ export function watchTrainings(host: Host): () => void {
   let events: Events | null = null
   let over = false
 
-  const anyRuns = async (): Promise<boolean> => (await request<JobList>('GET', '/training').catch(() => null))?.jobs.some(isWorking) ?? false
+  /** Also where a server that is being restarted can't say. */
+  const anyRuns = async (): Promise<boolean> => (await request<JobList>('GET', '/training').catch(() => null))?.jobs.some(isWorking) ?? true
 
   function stop(): void {
     over = true

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 _HERE = os.path.realpath(Path(__file__).parent)
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+"""Pictures that are opened, whatever a file is called: for PostScript, Pillow would start another program."""
 _VISION = (
     "depths", "patch_size", "patch_stride", "patch_padding", "patch_prenorm", "num_heads", "num_groups", "window_size",
     "projection_dim", "mlp_ratio", "drop_path_rate",
@@ -171,7 +173,7 @@ def _answer(model: Any, processor: Any, question: dict[str, Any]) -> dict[str, A
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(question["file"]) as opened:
+        with Image.open(question["file"], formats=_FORMATS) as opened:
             opened.draft("RGB", (1536, 1536))
             picture = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:

@@ -1,9 +1,12 @@
 import { effectScope } from 'vue'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 
+import { held, Source } from '../testing'
 import { connectionAfter, openEvents } from './events'
-import { arrived, begun, broke, useLoading, type Loadable } from './loadable'
+import { arrived, begun, broke, useLoading, useSoon, type Loadable } from './loadable'
+import { usePages } from './pages'
 import { ApiError, asApiError, errorFrom, makeRequest, queryString } from './request'
+import { sendFiles } from './sending'
 
 const empty = (list: number[]): boolean => list.length === 0
 
@@ -35,6 +38,61 @@ describe('what is loaded', () => {
     scope.stop()
   })
 
+  it('is there when asking again is over, also where that was asked while it loaded', async () => {
+    let asked = 0
+    const scope = effectScope()
+    const loading = scope.run(() => useLoading(async () => ++asked))!
+    await loading.reload()
+    expect(loading.value.value).toMatchObject({ data: 2 })
+    scope.stop()
+  })
+
+  /** Loads what the test gives, one answer after the other. */
+  function answering(count: number) {
+    const answers = Array.from({ length: count }, () => held<string>())
+    const asked = { count: 0 }
+    const scope = effectScope()
+    return { answers, asked, scope, loading: scope.run(() => useLoading(() => answers[asked.count++]!.promise))! }
+  }
+
+  it('is not overwritten by an answer that is older than a change', async () => {
+    const { answers, asked, scope, loading } = answering(2)
+    loading.set('changed')
+    answers[0]!.give('old')
+    await vi.waitFor(() => expect(asked.count).toBe(2))
+    expect(loading.value.value).toMatchObject({ data: 'changed' })
+    answers[1]!.give('changed, and known to the server')
+    await vi.waitFor(() => expect(loading.value.value).toMatchObject({ data: 'changed, and known to the server' }))
+    scope.stop()
+  })
+
+  it('shows nothing of another question', async () => {
+    const { answers, asked, scope, loading } = answering(3)
+    void loading.restart()
+    answers[0]!.give('of the first')
+    await vi.waitFor(() => expect(asked.count).toBe(2))
+    expect(loading.value.value.state).toBe('loading')
+    answers[1]!.give('of the second')
+    await vi.waitFor(() => expect(loading.value.value).toMatchObject({ data: 'of the second' }))
+    void loading.restart()
+    expect(loading.value.value.state).toBe('loading')
+    scope.stop()
+  })
+
+  it('may show its beginning while the rest comes', async () => {
+    const rest = held<void>()
+    const scope = effectScope()
+    const loading = scope.run(() => useLoading<number[]>(async (some) => {
+      some([1])
+      await rest.promise
+      return [1, 2]
+    }, empty))!
+    expect(loading.value.value).toMatchObject({ state: 'full', data: [1] })
+    rest.give()
+    await vi.waitFor(() => expect(loading.value.value).toMatchObject({ data: [1, 2] }))
+    scope.stop()
+  })
+
   it('drops what arrives after its screen is gone', async () => {
     let answer: (list: number[]) => void = () => {}
     const scope = effectScope()
@@ -46,7 +104,71 @@ describe('what is loaded', () => {
   })
 })
 
+describe('news in swarms', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('are heeded now and then, however long they go on, and not by a screen that is gone', () => {
+    vi.useFakeTimers()
+    const act = vi.fn()
+    const scope = effectScope()
+    const soon = scope.run(() => useSoon(act, 100))!
+    for (let news = 0; news < 20; news++) {
+      soon()
+      vi.advanceTimersByTime(50)
+    }
+    expect(act.mock.calls.length).toBeGreaterThan(5)
+    expect(act.mock.calls.length).toBeLessThan(12)
+    soon()
+    const before = act.mock.calls.length
+    scope.stop()
+    vi.advanceTimersByTime(500)
+    expect(act).toHaveBeenCalledTimes(before)
+  })
+})
+
+describe('a list of pages', () => {
+  /** Pages of two; the newest stands first. */
+  function listing(entries: number[]) {
+    const asked: string[] = []
+    const ask = async (cursor: string): Promise<{ things: number[]; next: string }> => {
+      asked.push(cursor)
+      const from = cursor ? entries.indexOf(Number(cursor)) + 1 : 0
+      const things = entries.slice(from, from + 2)
+      return { things, next: from + 2 < entries.length ? String(things.at(-1)) : '' }
+    }
+    const scope = effectScope()
+    return { pages: scope.run(() => usePages('things', ask))!, asked, scope }
+  }
+
+  it('loses nothing between two pages when something new comes in front', async () => {
+    const entries = [5, 4, 3, 2, 1]
+    const { pages, scope } = listing(entries)
+    await pages.list.reload()
+    await pages.loadMore()
+    expect(pages.items.value).toEqual([5, 4, 3, 2])
+    entries.unshift(7, 6)
+    await pages.list.reload()
+    expect(pages.items.value).toEqual([7, 6, 5, 4])
+    await pages.loadMore()
+    expect(pages.items.value).toEqual([7, 6, 5, 4, 3, 2])
+    expect(pages.isMore.value).toBe(true)
+    scope.stop()
+  })
+
+  it('goes on by one page for two presses in a row, and begins anew for another question', async () => {
+    const { pages, scope } = listing([9, 8, 7, 6, 5, 4])
+    await pages.list.reload()
+    await Promise.all([pages.loadMore(), pages.loadMore()])
+    expect(pages.items.value).toEqual([9, 8, 7, 6])
+    await pages.restart()
+    expect(pages.items.value).toEqual([9, 8])
+    scope.stop()
+  })
+})
+
 describe('asking the server', () => {
+  afterEach(() => void vi.unstubAllGlobals())
+
   it('writes lists as repeated names and leaves out what is empty', () => {
     expect(queryString({ a: ['x', 'y'], b: '', c: undefined, d: false, e: 0 })).toBe('?a=x&a=y&d=false&e=0')
     expect(queryString({})).toBe('')
@@ -63,32 +185,35 @@ describe('asking the server', () => {
   it('says that nobody answers instead of throwing a TypeError', async () => {
     vi.stubGlobal('fetch', () => Promise.reject(new TypeError('Failed to fetch')))
     await expect(makeRequest('/isengard')('GET', '/characters')).rejects.toMatchObject({ code: 'UNREACHABLE' })
-    vi.unstubAllGlobals()
+  })
+
+  it('says so of an answer that breaks off, too', async () => {
+    const broken = { ok: true, status: 200, text: () => Promise.reject(new TypeError('network error')) }
+    vi.stubGlobal('fetch', () => Promise.resolve(broken))
+    await expect(makeRequest('/isengard')('GET', '/characters')).rejects.toMatchObject({ code: 'UNREACHABLE' })
+  })
+
+  it('comes to an end also where an upload is answered by something that is no JSON', async () => {
+    class Asking {
+      upload = {}
+      status = 200
+      responseText = '<html>Log in first'
+      onload: () => void = () => {}
+      open(): void {}
+      setRequestHeader(): void {}
+      send(): void {
+        this.onload()
+      }
+    }
+    vi.stubGlobal('XMLHttpRequest', Asking)
+    await expect(sendFiles('/isengard/characters/ada/images', new FormData(), () => {})).rejects.toMatchObject({ code: 'PANEL' })
   })
 
   it('answers undefined for 204', async () => {
     vi.stubGlobal('fetch', () => Promise.resolve(new Response(null, { status: 204 })))
     await expect(makeRequest('/isengard')('DELETE', '/gallery/x')).resolves.toBeUndefined()
-    vi.unstubAllGlobals()
   })
 })
-
-class Source extends EventTarget {
-  static all: Source[] = []
-  readyState = 0
-  onopen: (() => void) | null = null
-  onerror: (() => void) | null = null
-  constructor(readonly url: string) {
-    super()
-    Source.all.push(this)
-  }
-  close(): void {
-    this.readyState = 2
-  }
-  send(kind: string, data: unknown, id: string): void {
-    this.dispatchEvent(new MessageEvent(kind, { data: JSON.stringify(data), lastEventId: id }))
-  }
-}
 
 describe('the live stream', () => {
   it('goes on behind the last event when the browser has given up', () => {

@@ -27,42 +27,73 @@ export function broke<T>(before: Loadable<T>, error: ApiError): Loadable<T> {
 
 export interface Loading<T> {
   readonly value: ShallowRef<Loadable<T>>
-  /** Loads, or loads again; calls while one is under way lead to one more, not to many. */
+  /** Loads, or loads again; resolves once it has. Calls while one is under way lead to one more, not to many. */
   reload(): Promise<void>
-  /** Puts in what is known already, e.g. the answer to a change. */
+  /** Loads the answer to another question: what is shown goes, and so does an answer that is still on its way. */
+  restart(): Promise<void>
+  /** Puts in what is known already, e.g. the answer to a change. An answer that is still on its way may be older: it is
+   * dropped, and asked for again. */
   set(data: T): void
 }
 
-/** Loads at once and whenever `reload` is called; what arrives late, after another question, is dropped. */
-export function useLoading<T>(load: (signal: AbortSignal) => Promise<T>, isEmpty: (data: T) => boolean = () => false): Loading<T> {
+/** Loads at once and whenever `reload` is called. `load` may show a part of what comes; that is taken the first time only. */
+export function useLoading<T>(load: (some: (part: T) => void) => Promise<T>, isEmpty: (data: T) => boolean = () => false): Loading<T> {
   const value = shallowRef<Loadable<T>>({ state: 'loading' })
-  let running: AbortController | null = null
-  let again = false
+  let running: Promise<void> | null = null
+  let next: Promise<void> | null = null
+  let outdated = false
+  let closed = false
 
-  async function reload(): Promise<void> {
-    if (running) {
-      again = true
-      return
-    }
-    const mine = (running = new AbortController())
+  async function ask(): Promise<void> {
+    if (closed) return
+    outdated = false
     value.value = begun(value.value)
+    const take = (now: () => Loadable<T>): void => void (closed || outdated || (value.value = now()))
     try {
-      const data = await load(mine.signal)
-      if (!mine.signal.aborted) value.value = arrived(data, isEmpty)
+      const data = await load((part) => take(() => (value.value.state === 'loading' ? arrived(part, isEmpty) : value.value)))
+      take(() => arrived(data, isEmpty))
     } catch (problem) {
-      if (!mine.signal.aborted) value.value = broke(value.value, asApiError(problem))
-    } finally {
-      if (running === mine) running = null
-    }
-    if (again && !mine.signal.aborted) {
-      again = false
-      await reload()
+      take(() => broke(value.value, asApiError(problem)))
     }
   }
 
-  onScopeDispose(() => {
-    running?.abort()
-  })
+  function begin(): Promise<void> {
+    next = null
+    running = ask().finally(() => {
+      if (!next) running = null
+    })
+    return running
+  }
+  const reload = (): Promise<void> => (running ? (next ??= running.then(begin)) : begin())
+
+  onScopeDispose(() => (closed = true))
   void reload()
-  return { value, reload, set: (data) => (value.value = arrived(data, isEmpty)) }
+  return {
+    value,
+    reload,
+    restart() {
+      value.value = { state: 'loading' }
+      outdated = true
+      return reload()
+    },
+    set(data) {
+      value.value = arrived(data, isEmpty)
+      if (!running) return
+      outdated = true
+      void reload()
+    },
+  }
+}
+
+/** Calls `act` soon, and once for all that asks for it meanwhile: news come in swarms. Nothing is called any more once the
+ * component is gone. */
+export function useSoon(act: () => unknown, ms: number | (() => number)): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  onScopeDispose(() => clearTimeout(timer))
+  return () => {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      void act()
+    }, typeof ms === 'number' ? ms : ms())
+  }
 }

@@ -91,13 +91,14 @@ export function makeRequest(base: string): Request {
       init.headers = { ...init.headers, 'Content-Type': 'application/json' }
     }
     let response: Response
+    let text: string
     try {
       response = await fetch(`${base}${path}${queryString(options.query)}`, init)
+      text = await response.text()
     } catch (problem) {
       if (options.signal?.aborted) throw problem
       throw new ApiError('UNREACHABLE', 'The server does not answer.', { hint: 'Is it still running? The panel keeps trying.' })
     }
-    const text = await response.text()
     if (!response.ok) throw errorFrom(response.status, text)
     return (text ? JSON.parse(text) : undefined) as T
   }

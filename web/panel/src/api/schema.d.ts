@@ -2546,7 +2546,7 @@ export interface components {
             listeners: number;
             /**
              * Loop Lag
-             * @description Seconds that the event loop was late at worst within the last minute.
+             * @description Seconds that the event loop was late at worst within the last minute; 0 inside ComfyUI, which is not measured.
              */
             loop_lag: number;
         };

@@ -1,6 +1,6 @@
 /** Sends files with progress, which `fetch` can't tell of. */
 
-import { ApiError, errorFrom } from './request'
+import { ApiError, asApiError, errorFrom } from './request'
 
 /** Posts a form or a file and gives the JSON that is answered; rejects with an ApiError. `progress` hears shares from 0 to 1. */
 export function sendFiles<T>(address: string, body: FormData | Blob, progress: (share: number) => void): Promise<T> {
@@ -12,8 +12,12 @@ export function sendFiles<T>(address: string, body: FormData | Blob, progress: (
     asking.upload.onload = () => progress(1)
     asking.onerror = () => reject(new ApiError('UNREACHABLE', 'The server does not answer.'))
     asking.onload = () => {
-      if (asking.status < 300) resolve(JSON.parse(asking.responseText) as T)
-      else reject(errorFrom(asking.status, asking.responseText))
+      if (asking.status >= 300) return reject(errorFrom(asking.status, asking.responseText))
+      try {
+        resolve(JSON.parse(asking.responseText) as T)
+      } catch (problem) {
+        reject(asApiError(problem)) // somebody between us and the server has answered
+      }
     }
     asking.send(body)
   })

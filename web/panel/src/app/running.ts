@@ -2,7 +2,7 @@
 
 import { computed, inject, provide, ref, type ComputedRef, type InjectionKey, type Ref } from 'vue'
 
-import { useLoading } from '../api/loadable'
+import { useLoading, useSoon } from '../api/loadable'
 import type { Generation, Job, JobList } from '../api/types'
 import { useEvent, usePanel } from './context'
 import { isWorking } from './steps'
@@ -39,6 +39,8 @@ export interface Running {
   reload(): Promise<void>
 }
 
+/** A quick GPU tells of many steps a second. */
+const SOON_MS = 300
 const RUNNING: InjectionKey<Running> = Symbol('running')
 
 export function provideRunning(): Running {
@@ -52,9 +54,10 @@ export function provideRunning(): Running {
     if (data.type === 'state') void jobs.reload()
     if (data.type === 'progress') progress.value = { ...progress.value, [id]: progressAfter(progress.value[id], data) }
   })
-  useEvent('reset', () => void generations.reload())
+  const soon = useSoon(generations.reload, SOON_MS)
+  useEvent('reset', soon)
   useEvent('generation', (data) => {
-    if (data.type !== 'preview') void generations.reload()
+    if (data.type !== 'preview') soon()
   })
   const running: Running = {
     jobs: computed(() => ('data' in jobs.value.value ? jobs.value.value.data.jobs.filter(isWorking) : [])),

@@ -2,7 +2,7 @@
 
 import { computed, inject, provide, type ComputedRef, type InjectionKey } from 'vue'
 
-import { useLoading, type Loading } from '../api/loadable'
+import { useLoading, useSoon, type Loading } from '../api/loadable'
 import { part, type Request } from '../api/request'
 import type { Character, Job, JobList, Lora, PhotoList, PicturePage } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
@@ -52,6 +52,8 @@ async function load(request: Request, id: string): Promise<CharacterState> {
   }
 }
 
+/** An upload of many photos tells of each. */
+const SOON_MS = 400
 const SEEN = 'isengard.report.'
 
 /** How many photos needed a look when this browser last showed the report; -1 if it never did. */
@@ -71,11 +73,7 @@ const CURRENT: InjectionKey<CurrentCharacter> = Symbol('character')
 export function provideCharacter(id: string): CurrentCharacter {
   const { request } = usePanel()
   const loading = useLoading(() => load(request, id))
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const soon = (): void => {
-    clearTimeout(timer)
-    timer = setTimeout(() => void loading.reload(), 150)
-  }
+  const soon = useSoon(loading.reload, SOON_MS)
   useEvent('library', (data) => {
     if ((data.characters as string[] | undefined)?.includes(id) ?? true) soon()
   })

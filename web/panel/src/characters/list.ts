@@ -1,8 +1,8 @@
 /** All characters, made and deleted; one list for the whole panel. */
 
-import { inject, onScopeDispose, provide, ref, type InjectionKey, type Ref } from 'vue'
+import { inject, provide, ref, type InjectionKey, type Ref } from 'vue'
 
-import { useLoading, type Loading } from '../api/loadable'
+import { useLoading, useSoon, type Loading } from '../api/loadable'
 import { part } from '../api/request'
 import { sendFiles } from '../api/sending'
 import type { Character, CharacterList, NewCharacter } from '../api/types'
@@ -36,15 +36,7 @@ export function provideCharacters(): Characters {
     () => request<CharacterList>('GET', '/characters'),
     (found) => found.characters.length + found.broken.length === 0,
   )
-  let timer: ReturnType<typeof setTimeout> | undefined
-  useEvent('library', () => {
-    timer ??= setTimeout(() => {
-      timer = undefined
-      void loading.reload()
-    }, SOON_MS)
-  })
-  useEvent('reset', () => void loading.reload())
-  onScopeDispose(() => clearTimeout(timer))
+  useEvent(['library', 'reset'], useSoon(loading.reload, SOON_MS))
 
   async function create(values: Partial<NewCharacter> & { name: string }): Promise<Character> {
     const made = await request<Character>('POST', '/characters', { body: values })
@@ -59,7 +51,7 @@ export function provideCharacters(): Characters {
     try {
       await request('DELETE', `/characters/${part(character.id)}`)
     } catch (problem) {
-      router.go(before)
+      if (isOpen) router.go(before)
       throw problem
     }
     await loading.reload()

@@ -1,8 +1,8 @@
 /** Where each character stands, for its card: asked for all at once. */
 
-import { computed, onScopeDispose, type ComputedRef } from 'vue'
+import { computed, type ComputedRef } from 'vue'
 
-import { useLoading } from '../api/loadable'
+import { useLoading, useSoon } from '../api/loadable'
 import type { Character, Job, JobList, Lora, Picture, PicturePage } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
 import { isWorking } from '../app/steps'
@@ -45,13 +45,7 @@ export function useOverview(characters: () => readonly Character[]): ComputedRef
     ])
     return { jobs: jobs.jobs, loras: loras.loras, pictures: gallery.pictures }
   })
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const soon = (): void => {
-    timer ??= setTimeout(() => {
-      timer = undefined
-      void found.reload()
-    }, SOON_MS)
-  }
+  const soon = useSoon(found.reload, SOON_MS)
   useEvent(['jobs', 'gallery', 'reset'], soon)
   useEvent('job', (data) => {
     if (data.type === 'state') soon()
@@ -59,7 +53,6 @@ export function useOverview(characters: () => readonly Character[]): ComputedRef
   useEvent('generation', (data) => {
     if (data.type === 'picture') soon()
   })
-  onScopeDispose(() => clearTimeout(timer))
   return computed(() => {
     const now = found.value.value
     if (!('data' in now)) return new Map()

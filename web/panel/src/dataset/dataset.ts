@@ -2,6 +2,7 @@
 
 import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 
+import { useSoon } from '../api/loadable'
 import { asApiError, type ApiError, type QueryValue } from '../api/request'
 import type { Photo, PhotoList } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
@@ -71,6 +72,7 @@ export function useDataset(filters: Ref<Filters>): Dataset {
   const error = shallowRef<ApiError | null>(null)
   let cursor = ''
   let question = 0
+  let asking: Promise<void> = Promise.resolve()
   let loading: Promise<void> | null = null
   let wanted = 0
 
@@ -78,8 +80,9 @@ export function useDataset(filters: Ref<Filters>): Dataset {
     request<PhotoList>('GET', '/images', { query: { ...queryOf(filters.value), limit: PAGE, cursor: from } })
 
   /** Asks from the beginning for as many as are wanted; what is shown stays until all of it is there. */
-  async function ask(least: number): Promise<void> {
-    const mine = ++question
+  const ask = (least: number): Promise<void> => (asking = answer(++question, least))
+
+  async function answer(mine: number, least: number): Promise<void> {
     loading = null
     try {
       const found = await page('')
@@ -124,9 +127,14 @@ export function useDataset(filters: Ref<Filters>): Dataset {
     }
   }
 
+  /** Whatever is asked anew meanwhile: it is over when they are there. */
   async function upTo(count: number): Promise<void> {
     wanted = Math.max(wanted, count)
-    if (cursor && photos.value.length < wanted) await (loading ??= goOn())
+    for (let seen = 0; seen !== question; ) {
+      seen = question
+      await asking
+      if (cursor && photos.value.length < wanted) await (loading ??= goOn())
+    }
   }
 
   const reload = (): Promise<void> => ask(photos.value.length)
@@ -136,14 +144,10 @@ export function useDataset(filters: Ref<Filters>): Dataset {
     state.value = 'loading'
     void ask(0)
   })
-  let timer: ReturnType<typeof setTimeout> | undefined
-  useEvent(['library', 'reset'], () => {
-    clearTimeout(timer)
-    timer = setTimeout(() => void reload(), patience(photos.value.length))
-  })
+  useEvent(['library', 'reset'], useSoon(() => asking.then(reload), () => patience(photos.value.length)))
   onScopeDispose(() => {
-    clearTimeout(timer)
     question += 1
+    cursor = ''
   })
   void ask(0)
   return { photos, total, totals, state, error, reload, upTo }

@@ -23,6 +23,3 @@ export const closedWays = (ability: Ability): Choice[] => ability.choices.filter
 /** The way that is taken: the wanted one where it can be, else the first that can. */
 export const wayFor = <T extends string>(ability: Ability, wanted: T, all: readonly T[]): T =>
   canChoose(ability, wanted) ? wanted : (all.find((one) => canChoose(ability, one)) ?? wanted)
-
-/** An address that a link can have. */
-export const linkOf = (source: string): string => (/^https?:/.test(source) ? source : `https://${source}`)

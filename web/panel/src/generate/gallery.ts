@@ -1,8 +1,6 @@
 /** A character's pictures, page after page; deleted and taken back, made its cover, opened as a workflow. */
 
-import { computed, shallowRef, watch, type ComputedRef, type ShallowRef } from 'vue'
-
-import { useLoading, type Loading } from '../api/loadable'
+import { usePages, type Pages } from '../api/pages'
 import { part } from '../api/request'
 import type { Picture, PicturePage } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
@@ -10,12 +8,7 @@ import { useCharacters } from '../characters/list'
 
 const PAGE = 60
 
-export interface Gallery {
-  first: Loading<PicturePage>
-  pictures: ComputedRef<Picture[]>
-  /** Where the next page begins; empty on the last. */
-  cursor: ShallowRef<string>
-  loadMore(): Promise<void>
+export interface Gallery extends Pages<PicturePage, Picture> {
   remove(picture: Picture): Promise<void>
   makeCover(picture: Picture): Promise<void>
 }
@@ -23,43 +16,18 @@ export interface Gallery {
 export function useGallery(character: string): Gallery {
   const { request, toasts, words } = usePanel()
   const characters = useCharacters()
-  const more = shallowRef<Picture[]>([])
-  const cursor = shallowRef('')
-  const ask = (from: string): Promise<PicturePage> =>
-    request<PicturePage>('GET', '/gallery', { query: { character, limit: PAGE, cursor: from } })
-  const first = useLoading(
-    () => ask(''),
-    (page) => page.pictures.length === 0,
-  )
-  useEvent(['gallery', 'reset'], () => void first.reload())
-  watch(first.value, (now) => {
-    if ('data' in now && more.value.length === 0) cursor.value = now.data.next
-  })
-  const pictures = computed<Picture[]>(() => {
-    const known = first.value.value
-    const newest = 'data' in known ? known.data.pictures : []
-    const ids = new Set(newest.map(({ id }) => id))
-    return [...newest, ...more.value.filter(({ id }) => !ids.has(id))]
-  })
+  const pages = usePages('pictures', (cursor) => request<PicturePage>('GET', '/gallery', { query: { character, limit: PAGE, cursor } }))
+  useEvent(['gallery', 'reset'], () => void pages.list.reload())
 
   return {
-    first,
-    pictures,
-    cursor,
-    async loadMore() {
-      const page = await toasts.trying(() => ask(cursor.value))
-      if (!page) return
-      more.value = [...more.value, ...page.pictures]
-      cursor.value = page.next
-    },
+    ...pages,
     async remove(picture) {
       const done = await toasts.trying(() => request('DELETE', `/gallery/${part(picture.id)}`).then(() => true))
       if (!done) return
-      more.value = more.value.filter(({ id }) => id !== picture.id)
-      await first.reload()
+      await pages.list.reload()
       toasts.done(words.t('picture.deleted'), async () => {
         await request('POST', `/gallery/${part(picture.id)}/restore`)
-        await first.reload()
+        await pages.list.reload()
       })
     },
     async makeCover(picture) {

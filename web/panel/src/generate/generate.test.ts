@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { Character, Generation, Generator, Lora, Picture } from '../api/types'
-import { abilityOf, canChoose, closedWays, generatorOf, linkOf, wayFor } from './abilities'
+import { abilityOf, canChoose, closedWays, generatorOf, wayFor } from './abilities'
 import { again, usesOf } from './again'
 import { candidateOf, companionsOf } from './also'
 import { ASPECTS, drawing } from './aspects'
@@ -84,7 +84,6 @@ describe('guides', () => {
     expect(abilityOf(generator, 'upscale').ready).toBe(false)
     expect(generatorOf([{ name: 'a', ready: false }, { name: 'b', ready: true }] as Generator[])?.name).toBe('b')
     expect(generatorOf([{ name: 'a', ready: false }, { name: 'b', ready: true }] as Generator[], 'a')?.name).toBe('a')
-    expect(linkOf('x.org/y')).toBe('https://x.org/y')
   })
 })
 

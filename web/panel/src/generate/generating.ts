@@ -19,6 +19,7 @@ export function useGenerating(character: string, pictureDone: () => void): Gener
   const { request, host, toasts } = usePanel()
   const makings = ref<Making[]>([])
   const streams = new Map<string, EventSource>()
+  let closed = false
 
   const change = (id: string, how: (making: Making) => Making): void => {
     makings.value = makings.value.map((making) => (making.id === id ? how(making) : making))
@@ -26,13 +27,16 @@ export function useGenerating(character: string, pictureDone: () => void): Gener
 
   /** The page's stream leaves previews out, so the one that is being made is followed by a stream of its own. */
   function follow(id: string): void {
-    if (streams.has(id) || streams.size > 0) return
+    if (closed || streams.size > 0) return
     const stream = new EventSource(`${host.base}/generate/${part(id)}/stream`)
     streams.set(id, stream)
     for (const kind of KINDS) {
       stream.addEventListener(kind, (event) => happened(id, kind, JSON.parse((event as MessageEvent<string>).data) as Record<string, unknown>))
     }
     stream.addEventListener('end', () => leave(id))
+    stream.onerror = () => {
+      if (stream.readyState === 2) streams.delete(id) // the browser has given up: the page's stream tells the rest
+    }
   }
 
   function leave(id: string): void {
@@ -54,29 +58,43 @@ export function useGenerating(character: string, pictureDone: () => void): Gener
     if (kind === 'picture') pictureDone()
     if (kind === 'done' || kind === 'cancelled') {
       leave(id)
-      makings.value = makings.value.filter((making) => making.id !== id)
+      dismiss(id)
     }
     if (kind === 'failed') leave(id)
   }
 
+  const dismiss = (id: string): void => void (makings.value = makings.value.filter((making) => making.id !== id))
+
+  /** What is being made already; what is begun here before the answer has come stays. */
   async function takeUp(): Promise<void> {
+    const old = new Set(makings.value.filter(({ state }) => state !== 'failed').map(({ id }) => id))
     const found = await toasts.trying(() => request<{ generations: Generation[] }>('GET', '/generate'))
-    const mine = (found?.generations ?? []).filter(({ state, settings }) => {
+    if (!found || closed) return
+    const mine = found.generations.filter(({ state, settings }) => {
       return (state === 'queued' || state === 'running') && charactersOf(settings).includes(character)
     })
-    makings.value = [...makings.value.filter(({ state }) => state === 'failed'), ...mine.map(made)]
+    for (const { id } of mine) old.add(id)
+    makings.value = [...mine.map(made), ...makings.value.filter(({ id }) => !old.has(id))]
     for (const { id } of mine) follow(id)
   }
 
   void takeUp()
   useEvent('reset', () => {
-    for (const stream of streams.values()) stream.close()
-    streams.clear()
+    closeAll()
     void takeUp()
     pictureDone()
   })
-  onScopeDispose(() => {
+  useEvent('generation', (data) => {
+    const id = String(data.generation)
+    if (!streams.has(id) && makings.value.some((making) => making.id === id)) happened(id, String(data.type), data)
+  })
+  function closeAll(): void {
     for (const stream of streams.values()) stream.close()
+    streams.clear()
+  }
+  onScopeDispose(() => {
+    closed = true
+    closeAll()
   })
 
   return {
@@ -91,8 +109,6 @@ export function useGenerating(character: string, pictureDone: () => void): Gener
     async cancel(id) {
       await toasts.trying(() => request('POST', `/generate/${part(id)}/cancel`))
     },
-    dismiss(id) {
-      makings.value = makings.value.filter((making) => making.id !== id)
-    },
+    dismiss,
   }
 }

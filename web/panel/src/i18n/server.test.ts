@@ -95,6 +95,14 @@ describe('an error', () => {
   })
 })
 
+it('the language that was wanted last is shown, whichever comes first', async () => {
+  const words = makeWords('en')
+  const slow = words.show('de')
+  await words.show('en')
+  await slow
+  expect([words.language.value, words.t('close')]).toEqual(['en', 'Close'])
+})
+
 it('a name is known by its id, or as the server says it', async () => {
   expect(nameOf('part.clip', 'CLIP-L text encoder', await reader('de'))).toBe('CLIP-L-Textleser')
   expect(nameOf('part.of_tomorrow', 'New part', await reader('de'))).toBe('New part')

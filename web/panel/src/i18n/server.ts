@@ -96,6 +96,7 @@ export function explain(problem: Problem, words: Reader): Explained {
 
 function explained({ code, message, hint, said }: Problem, words: Reader): Omit<Explained, 'both'> {
   if (code === 'UNREACHABLE') return { what: words.t('failure.unreachable'), todo: words.t('failure.unreachableHint'), exact: '' }
+  if (code === 'FILE_GONE') return { what: words.t('photos.gone'), todo: words.t('photos.goneHint'), exact: '' }
   if (code === 'PANEL') return { what: words.t('failure.unknown'), todo: '', exact: message }
   if (code.startsWith('HTTP_')) return { what: words.t('failure.http', { status: code.slice(5) }), todo: '', exact: '' }
   const known = words.server.value.errors[code]

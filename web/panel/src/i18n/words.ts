@@ -70,8 +70,12 @@ export function makeWords(around = ''): Words {
   const messages = shallowRef<Messages>(english)
   const server = shallowRef<ServerTexts>(NO_TEXTS)
 
+  let latest: Language = 'en'
+  /** Whichever comes first, what was wanted last is shown. */
   async function show(wanted: Language): Promise<void> {
+    latest = wanted
     const [own, others] = wanted === 'en' ? [] : await LOADERS[wanted]()
+    if (latest !== wanted) return
     messages.value = own ? (own.default as Messages) : english
     server.value = others ? (others.default as ServerTexts) : NO_TEXTS
     language.value = wanted

@@ -1,8 +1,8 @@
 /** The list of jobs: filtered by state and words, page after page. */
 
-import { ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
+import { ref, watch, type Ref } from 'vue'
 
-import { useLoading, type Loading } from '../api/loadable'
+import { usePages, type Pages } from '../api/pages'
 import type { Job, JobList, JobState } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
 
@@ -17,46 +17,24 @@ export type Group = keyof typeof GROUPS
 
 const PAGE = 50
 
-export interface Jobs {
-  list: Loading<JobList>
+export interface Jobs extends Pages<JobList, Job> {
   search: Ref<string>
   group: Ref<Group>
-  /** Jobs of further pages. */
-  more: ShallowRef<Job[]>
-  cursor: ShallowRef<string>
-  loadMore(): Promise<void>
 }
 
 export function useJobs(): Jobs {
-  const { request, toasts } = usePanel()
+  const { request } = usePanel()
   const search = ref('')
   const group = ref<Group>('all')
-  const more = shallowRef<Job[]>([])
-  const cursor = shallowRef('')
-  const ask = (from: string): Promise<JobList> =>
-    request<JobList>('GET', '/jobs', { query: { q: search.value, state: GROUPS[group.value], cursor: from, limit: PAGE } })
-  const list = useLoading(
-    () => ask(''),
+  const pages = usePages(
+    'jobs',
+    (cursor) => request<JobList>('GET', '/jobs', { query: { q: search.value, state: GROUPS[group.value], cursor, limit: PAGE } }),
     (found) => found.jobs.length + found.broken.length === 0,
   )
-  watch(list.value, (now) => {
-    if ('data' in now && more.value.length === 0) cursor.value = now.data.next ?? ''
-  })
-  watch([search, group], () => {
-    more.value = []
-    void list.reload()
-  })
-  useEvent(['jobs', 'queue', 'reset'], () => void list.reload())
+  watch([search, group], pages.restart)
+  useEvent(['jobs', 'queue', 'reset'], () => void pages.list.reload())
   useEvent('job', (data) => {
-    if (data.type === 'state') void list.reload()
+    if (data.type === 'state') void pages.list.reload()
   })
-
-  async function loadMore(): Promise<void> {
-    const page = await toasts.trying(() => ask(cursor.value))
-    if (!page) return
-    more.value = [...more.value, ...page.jobs]
-    cursor.value = page.next ?? ''
-  }
-
-  return { list, search, group, more, cursor, loadMore }
+  return { ...pages, search, group }
 }

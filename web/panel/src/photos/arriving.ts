@@ -41,15 +41,19 @@ export function provideArriving(root: Ref<HTMLElement | undefined>, characters: 
     router.go({ at: 'character', character, step: 'photos' })
   }
 
-  function take(found: readonly Found[], character = ''): void {
+  /** Whose page is open. */
+  function here(): string {
+    const route = router.route.value
+    return route.at === 'character' ? route.character : ''
+  }
+
+  function take(found: readonly Found[], whose = here()): void {
     const came = arrivals(found)
     told(came)
-    const route = router.route.value
-    const whose = character || (route.at === 'character' ? route.character : '')
     for (const archive of came.archives) void toasts.trying(() => characters.bringIn(archive))
     if (!came.photos.length) return
     if (whose) begin(whose, came.photos)
-    else unclear.value = came.photos
+    else unclear.value = [...unclear.value, ...came.photos]
   }
 
   const arriving: Arriving = {
@@ -72,12 +76,12 @@ export function provideArriving(root: Ref<HTMLElement | undefined>, characters: 
       if (!(event.relatedTarget instanceof Node) || !root.value?.contains(event.relatedTarget)) over.value = false
     },
     async drop(event) {
-      over.value = false
       if (ours || !event.dataTransfer || !bringsFiles(event)) return
       event.preventDefault()
       event.stopPropagation()
       const card = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-character]') : null
-      take(await filesOf(event.dataTransfer), card?.dataset.character)
+      const whose = card?.dataset.character ?? here() // a folder takes a while, and the page may be another one then
+      take(await filesOf(event.dataTransfer), whose)
     },
   }
 
@@ -85,18 +89,22 @@ export function provideArriving(root: Ref<HTMLElement | undefined>, characters: 
   function paste(event: ClipboardEvent): void {
     const files = [...(event.clipboardData?.files ?? [])]
     const here = event.target instanceof Node && root.value?.contains(event.target)
+    const isOther = event.target instanceof Element && event.target.closest('[data-pastes]')
     const isText = event.target instanceof Element && event.target.matches('input, textarea') && !!event.clipboardData?.getData('text/plain')
-    if (!files.length || isText || (host.kind === 'comfyui' && !here)) return
+    if (!files.length || isText || isOther || (host.kind === 'comfyui' && !here)) return
     event.preventDefault()
     event.stopImmediatePropagation()
     take(pickedFiles(files))
   }
   const began = (): void => void (ours = true)
   const ended = (): void => void (ours = false)
+  /** Also where something in the panel takes the files itself. */
+  const dropped = (): void => void (over.value = false)
 
   onMounted(() => {
     addEventListener('paste', paste, { capture: true })
     root.value?.addEventListener('dragstart', began)
+    root.value?.addEventListener('drop', dropped, { capture: true })
     addEventListener('dragend', ended)
   })
   onBeforeUnmount(() => {

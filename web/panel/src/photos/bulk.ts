@@ -20,6 +20,9 @@ export interface Bulk {
 export function useBulk(changed: () => Promise<void> | void): Bulk {
   const { request, toasts, words } = usePanel()
   const busy = ref(false)
+  /** Being deleted: a second press of the key while a photo is still shown means the same. */
+  const going = new Set<string>()
+  const nameOf = ({ character, file }: PhotoKey): string => `${character}/${file}`
 
   async function asked<T>(path: string, body: unknown): Promise<T | undefined> {
     busy.value = true
@@ -31,11 +34,14 @@ export function useBulk(changed: () => Promise<void> | void): Bulk {
   return {
     busy,
 
-    remove: async (photos) => {
-      const body = { photos: photos.map(bare) }
-      const done = await asked<{ trash: string[] }>('/images/delete', body)
+    remove: async (given) => {
+      const photos = given.map(bare).filter((photo) => !going.has(nameOf(photo)))
+      if (!photos.length) return
+      for (const photo of photos) going.add(nameOf(photo))
+      const done = await asked<{ trash: string[] }>('/images/delete', { photos })
+      if (done) await changed()
+      for (const photo of photos) going.delete(nameOf(photo))
       if (!done) return
-      await changed()
       toasts.done(words.t('photos.deleted', { n: photos.length }), async () => {
         await request('POST', '/images/restore', { body: { trash: done.trash } })
         await changed()

@@ -1,8 +1,6 @@
 /** A character's photos: all of them, and what can be done to one; every change can be taken back. */
 
-import { onScopeDispose } from 'vue'
-
-import { useLoading, type Loading } from '../api/loadable'
+import { useLoading, useSoon, type Loading } from '../api/loadable'
 import { part, type Request } from '../api/request'
 import type { Finding, Photo, PhotoList } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
@@ -58,22 +56,12 @@ const patience = (loading: Loading<Photo[]>): number => 150 + ('data' in loading
 
 export function usePhotos(character: string): Photos {
   const { request } = usePanel()
-  const loading: Loading<Photo[]> = useLoading(
-    () => allPhotos(request, character, (some) => {
-      if (loading.value.value.state === 'loading') loading.set(some)
-    }),
-    (photos) => photos.length === 0,
-  )
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const loading = useLoading<Photo[]>((some) => allPhotos(request, character, some), (photos) => photos.length === 0)
+  const soon = useSoon(loading.reload, () => patience(loading))
   useEvent('library', (data) => {
-    if (!(data.characters as string[] | undefined)?.includes(character)) return
-    timer ??= setTimeout(() => {
-      timer = undefined
-      void loading.reload()
-    }, patience(loading))
+    if ((data.characters as string[] | undefined)?.includes(character)) soon()
   })
-  useEvent('reset', () => void loading.reload())
-  onScopeDispose(() => clearTimeout(timer))
+  useEvent('reset', soon)
   const change = useChange((photo) => {
     const known = loading.value.value
     if ('data' in known) loading.set(known.data.map((one) => (one.file === photo.file ? photo : one)))

@@ -1,13 +1,13 @@
-/** Sends photos, three at a time, each with its own progress; goes on while other screens are open. */
+/** Sends photos, three at a time, each with its own progress; goes on while other screens are open, or none. */
 
-import { computed, inject, onScopeDispose, provide, ref, watch, type ComputedRef, type InjectionKey, type Ref } from 'vue'
+import { inject, onScopeDispose, provide, ref, watch, type InjectionKey, type Ref } from 'vue'
 
 import { asApiError, part, type ApiError } from '../api/request'
 import { sendFiles } from '../api/sending'
 import type { Upload as UploadAnswer } from '../api/types'
 import { usePanel } from '../app/context'
 import type { Arrival } from './files'
-import { answered, isOpen, refused, sent, tally, waiting, type Tally, type Upload } from './uploads'
+import { answered, isOpen, refused, sent, waiting, type Upload } from './uploads'
 
 const AT_ONCE = 3
 const AGAIN_MS = 3000
@@ -15,7 +15,6 @@ const SHOWABLE = /^image\/(jpeg|png|webp|gif|avif|bmp)$/
 
 export interface Uploading {
   uploads: Ref<Upload[]>
-  tally: ComputedRef<Tally>
   add(character: string, arrivals: readonly Arrival[]): void
   /** Takes those of a character away that are over. */
   clear(character: string): void
@@ -33,16 +32,20 @@ function formOf(arrival: Arrival): FormData {
 /** Whether the file itself can't be read any more: moved, deleted, or a drive that is gone. */
 const isGone = (file: File): Promise<boolean> => file.slice(0, 1).arrayBuffer().then(() => false, () => true)
 
-const UPLOADING: InjectionKey<Uploading> = Symbol('uploading')
+interface Line extends Uploading {
+  /** Whether the server is known to be away: then nothing is sent. */
+  hold(away: boolean): void
+}
 
-export function provideUploading(): Uploading {
-  const { host, events, words } = usePanel()
+/** A line of photos for the server whose API begins at `base`. */
+function makeLine(base: string): Line {
   const uploads = ref<Upload[]>([]) as Ref<Upload[]>
   const files = new Map<number, Arrival>()
   const line: number[] = []
   let count = 0
   let running = 0
-  let closed = false
+  let held = false
+  let pausing = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const change = (id: number, how: (upload: Upload) => Upload): void => {
@@ -50,7 +53,12 @@ export function provideUploading(): Uploading {
   }
 
   function go(): void {
-    while (running < AT_ONCE && line.length && !closed && events.connection.value !== 'lost') void work(line.shift()!)
+    while (running < AT_ONCE && line.length && !held && !pausing) void work(line.shift()!)
+  }
+
+  function goOn(): void {
+    pausing = false
+    go()
   }
 
   async function work(id: number): Promise<void> {
@@ -59,7 +67,7 @@ export function provideUploading(): Uploading {
     if (!upload || !arrival) return
     running += 1
     try {
-      const address = `${host.base}/characters/${part(upload.character)}/images`
+      const address = `${base}/characters/${part(upload.character)}/images`
       const answer = await sendFiles<UploadAnswer>(address, formOf(arrival), (share) => change(id, (now) => sent(now, share)))
       change(id, (now) => answered(now, answer.added[0]))
     } catch (problem) {
@@ -74,12 +82,13 @@ export function provideUploading(): Uploading {
   /** A server that is away gets the photo once it is back; the same bytes twice are known as such. */
   async function failed(id: number, arrival: Arrival, error: ApiError): Promise<void> {
     if (error.code === 'UNREACHABLE' && (await isGone(arrival.file))) {
-      change(id, (now) => refused(now, { code: 'FILE_GONE', message: words.t('photos.gone'), hint: words.t('photos.goneHint') }))
+      change(id, (now) => refused(now, { code: 'FILE_GONE', message: '', hint: '' }))
     } else if (error.code === 'UNREACHABLE') {
       change(id, waiting)
       line.unshift(id)
+      pausing = true
       clearTimeout(timer)
-      timer = setTimeout(go, AGAIN_MS)
+      timer = setTimeout(goOn, AGAIN_MS)
     } else {
       change(id, (now) => refused(now, error))
     }
@@ -92,22 +101,12 @@ export function provideUploading(): Uploading {
     }
   }
 
-  const warn = (event: BeforeUnloadEvent): void => {
-    if (uploads.value.some(isOpen)) event.preventDefault()
-  }
-  if (host.kind === 'page') addEventListener('beforeunload', warn)
-  const stop = watch(events.connection, go)
-  onScopeDispose(() => {
-    closed = true
-    stop()
-    clearTimeout(timer)
-    removeEventListener('beforeunload', warn)
-    forget(uploads.value)
-  })
-
-  const uploading: Uploading = {
+  return {
     uploads,
-    tally: computed(() => tally(uploads.value)),
+    hold(away) {
+      held = away
+      goOn()
+    },
     add(character, arrivals) {
       const more = arrivals.map((arrival): Upload => {
         const id = ++count
@@ -130,8 +129,27 @@ export function provideUploading(): Uploading {
       go()
     },
   }
-  provide(UPLOADING, uploading)
-  return uploading
+}
+
+/** By server, and beyond the life of a panel: ComfyUI's sidebar is closed and opened again while photos are on their way. */
+const LINES = new Map<string, Line>()
+const UPLOADING: InjectionKey<Uploading> = Symbol('uploading')
+
+export function provideUploading(): Uploading {
+  const { host, events } = usePanel()
+  const line = LINES.get(host.base) ?? makeLine(host.base)
+  LINES.set(host.base, line)
+  const warn = (event: BeforeUnloadEvent): void => {
+    if (line.uploads.value.some(isOpen)) event.preventDefault()
+  }
+  if (host.kind === 'page') addEventListener('beforeunload', warn)
+  watch(events.connection, (now) => line.hold(now === 'lost'), { immediate: true })
+  onScopeDispose(() => {
+    removeEventListener('beforeunload', warn)
+    line.hold(false) // nobody hears any more whether the server is away: it is tried
+  })
+  provide(UPLOADING, line)
+  return line
 }
 
 export function useUploading(): Uploading {

@@ -3,7 +3,7 @@
 import { computed, ref, watch, type ComputedRef, type Ref } from 'vue'
 
 import { useLoading } from '../api/loadable'
-import { part } from '../api/request'
+import { part, type ApiError } from '../api/request'
 import type { Generation, Job, KeptLora, Lora, Picture, PicturePage } from '../api/types'
 import { useEvent, usePanel } from '../app/context'
 import { cellsOf, wishFor, type Cell, type Question } from './compare'
@@ -15,6 +15,9 @@ export interface Comparing {
   /** Cells without a picture that nobody makes yet. */
   missing: ComputedRef<Cell[]>
   busy: Ref<boolean>
+  /** Why it is not known what is there. */
+  problem: ComputedRef<ApiError | undefined>
+  reload(): void
   make(): Promise<void>
 }
 
@@ -55,7 +58,9 @@ export function useComparing(
     const open = 'data' in generations.value.value ? generations.value.value.data : []
     return cellsOf([...steps.value].sort((a, b) => a - b), [...strengths.value].sort((a, b) => a - b), question.value, loraOf, found, open)
   })
-  const missing = computed(() => cells.value.flat().filter(({ picture, making }) => !picture && !making))
+  const known = computed(() => 'data' in pictures.value.value && 'data' in generations.value.value)
+  const missing = computed(() => (known.value ? cells.value.flat().filter(({ picture, making }) => !picture && !making) : []))
+  const problem = computed(() => [pictures.value.value, generations.value.value].map((one) => ('error' in one ? one.error : undefined)).find(Boolean))
 
   async function loraFor(step: number): Promise<string> {
     const known = loraOf(step)
@@ -81,5 +86,6 @@ export function useComparing(
     busy.value = false
   }
 
-  return { steps, strengths, cells, missing, busy, make }
+  const reload = (): void => void Promise.all([pictures.reload(), generations.reload()])
+  return { steps, strengths, cells, missing, busy, problem, reload, make }
 }

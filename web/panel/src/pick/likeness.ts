@@ -11,7 +11,8 @@ import { useEvent, usePanel } from '../app/context'
 export function useLikeness(job: Ref<string | undefined>): Loading<Likeness | null> {
   const { request } = usePanel()
   const found = useLoading(async () => (job.value ? request<Likeness>('GET', `/training/${part(job.value)}/likeness`) : null))
-  watch(job, () => void found.reload())
+  watch(job, found.restart)
+  useEvent('reset', () => void found.reload())
   useEvent(['likeness', 'job'], (data) => {
     const news = data.type === undefined || data.type === 'sample' || data.type === 'checkpoint'
     if (data.job === job.value && news) void found.reload()

@@ -48,3 +48,6 @@ export function moment(iso: string, language: Language, now = new Date()): strin
 /** A plain number in the reader's digits. */
 export const number = (value: number, language: Language, digits = 0): string =>
   new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value)
+
+/** An address that a link can have. */
+export const linkOf = (source: string): string => (/^https?:/.test(source) ? source : `https://${source}`)

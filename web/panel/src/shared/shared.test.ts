@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
-import { about, bytes } from './format'
+import { ApiError } from '../api/request'
+import { about, bytes, linkOf } from './format'
+import { makeToasts } from './toasts'
 import { inSight, layout, stepped, touched } from './windowing'
 
 describe('a long grid', () => {
@@ -27,6 +29,17 @@ describe('a long grid', () => {
     expect([stepped('ArrowDown', 3, 20, 7, 1), stepped('ArrowDown', 18, 20, 7, 1), stepped('ArrowUp', 3, 20, 7, 1)]).toEqual([10, 19, 0])
     expect([stepped('ArrowLeft', 3, 20, 7, 1), stepped('ArrowLeft', 3, 20, 7, -1), stepped('End', 3, 20, 7, 1), stepped('a', 3, 20, 7, 1)]).toEqual([2, 4, 19, null])
   })
+})
+
+it('a message of a failure is not pushed out by those of successes', () => {
+  const toasts = makeToasts()
+  toasts.fail(new ApiError('DISK_FULL', 'full'))
+  for (let count = 0; count < 6; count++) toasts.done(`done ${count}`)
+  expect(toasts.shown.value.map(({ problem, text }) => problem?.code ?? text)).toEqual(['DISK_FULL', 'done 3', 'done 4', 'done 5'])
+})
+
+it('an address without a scheme becomes a link', () => {
+  expect([linkOf('x.org/y'), linkOf('http://x.org')]).toEqual(['https://x.org/y', 'http://x.org'])
 })
 
 describe('numbers for people', () => {

@@ -38,7 +38,9 @@ export function makeToasts(): Toasts {
 
   function add(toast: Omit<Toast, 'id'>, ms: number): void {
     const id = ++count
-    shown.value = [...shown.value, { ...toast, id }].slice(-MOST)
+    const all = [...shown.value, { ...toast, id }]
+    const spare = all.length > MOST ? (all.find(({ problem }) => !problem) ?? all[0]) : null // what failed stays longest
+    shown.value = all.filter((one) => one !== spare)
     if (ms) setTimeout(() => close(id), ms)
   }
 

@@ -105,8 +105,10 @@ function changed(before: Followed, data: Record<string, unknown>, address: (file
           temperature: nullable(data.temperature),
         },
       }
-    case 'warning':
-      return { ...before, warnings: [...before.warnings, saidOf(data)] }
+    case 'warning': {
+      const said = saidOf(data) // each is said once, however many attempts there were
+      return { ...before, warnings: [...before.warnings.filter(({ message }) => message !== said.message), said] }
+    }
     default:
       return before
   }
