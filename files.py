@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -19,6 +20,7 @@ from .sentences import Said
 
 _T = TypeVar("_T")
 _TRIES = 20
+_ASIDE = re.compile(r"\..+\.([1-9]\d*)-[0-9a-f]{8}\.tmp")
 _HELD_FILES_CLOSE = os.name == "nt"
 """Whether a file that another process reads or replaces at this moment can't be had."""
 
@@ -29,7 +31,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 
     Raises `IsengardError` DISK_FULL or FOLDER_NOT_WRITABLE instead of the operating system's error.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with told_plainly(path):
             yield aside
@@ -37,6 +39,12 @@ def written_aside(path: Path) -> Iterator[Path]:
             replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def half_written(name: str) -> int:
+    """The number of the process that writes, or wrote, a file of this name aside; 0 for any other file."""
+    found = _ASIDE.fullmatch(name)
+    return int(found[1]) if found else 0
 
 
 def remove_half_written(folder: Path, but: Collection[str]) -> None:

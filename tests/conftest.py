@@ -19,29 +19,32 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
+PYTHON = sys.executable
 runpy.run_path(str(ROOT / "loader.py"))["load_package"](ROOT)
 
 from isengard.tests.comfyui.host import HOW_TO_GET_ONE, ComfyUI, find_comfyui, run_script  # noqa: E402 (loaded above)
 from isengard.tests.warm.interpreter import taken_for  # noqa: E402
 
 LONG = (
-    "web/test_training_flow.py", "comfyui/test_nodes_inside.py", "comfyui/test_generating_inside.py",
-    "comfyui/test_queue_inside.py", "comfyui/test_workflows_on_flux.py", "browser/test_flow.py",
-    "browser/test_in_comfyui.py", "browser/test_monitor.py", "release/test_chaos.py", "trainer/test_memory_plan.py",
-    "library/test_exchange_killed.py", "generator/test_diffusers.py", "trainer/test_compiled.py",
-    "trainer/test_resume.py", "web/test_openapi.py", "library/captions/test_florence2.py", "browser/test_photos.py",
-    "release/test_chaos_inside.py", "trainer/test_supervisor.py", "browser/test_characters.py",
-    "trainer/test_flux1_loading.py", "comfyui/test_flux_inside.py", "browser/test_resilience.py",
-    "browser/test_flux_in_comfyui.py", "trainer/test_processes.py", "browser/test_generate.py",
-    "trainer/test_frozen_base.py", "release/test_first_hour.py", "comfyui/test_canvas.py", "cli/test_demo.py",
-    "comfyui/test_lora_keys.py", "trainer/test_flux1_job.py", "trainer/test_cli_bad_input.py",
-    "web/test_done_at_once.py", "cli/test_library.py", "library/test_killed.py", "browser/test_dataset.py",
-    "web/test_killed.py", "browser/test_build.py", "web/test_captioning.py", "test_dev.py", "mini/test_build.py",
-    "comfyui/test_graphs_inside.py", "nodes/test_supervising.py", "comfyui/test_conditioning.py",
-    "comfyui/test_startup.py", "release/test_package.py", "trainer/test_preservation.py", "web/test_security.py",
-    "browser/test_pick.py", "comfyui/test_security_inside.py", "release/test_install.py", "cli/test_generate.py",
-    "web/test_security_wire.py", "trainer/test_run.py", "comfyui/test_comfyui_gone.py", "trainer/test_flux1.py",
-    "trainer/test_flux1_codec.py",
+    "comfyui/test_queue_inside.py", "comfyui/test_workflows_on_flux.py", "comfyui/test_generating_inside.py",
+    "trainer/test_compiled.py", "comfyui/test_nodes_inside.py", "trainer/test_resume.py", "browser/test_flow.py",
+    "web/test_training_flow.py", "release/test_first_hour.py", "browser/test_monitor.py", "browser/test_in_comfyui.py",
+    "trainer/test_memory_plan.py", "library/test_exchange_killed.py", "comfyui/test_flux_inside.py",
+    "release/test_chaos.py", "release/test_chaos_inside.py", "browser/test_characters.py", "cli/test_demo.py",
+    "trainer/test_supervisor.py", "web/test_openapi.py", "web/test_captioning.py", "trainer/test_frozen_base.py",
+    "trainer/test_flux1_loading.py", "generator/test_diffusers.py", "release/test_package.py",
+    "browser/test_resilience.py", "comfyui/test_comfyui_gone.py", "browser/test_dataset.py", "browser/test_haste.py",
+    "browser/test_flux_in_comfyui.py", "browser/test_photos.py", "comfyui/test_lora_keys.py", "comfyui/test_canvas.py",
+    "trainer/test_processes.py", "browser/test_generate.py", "test_dev.py", "browser/test_arriving.py",
+    "library/test_trash.py", "browser/test_jobs.py", "trainer/test_cli_bad_input.py", "web/test_security.py",
+    "library/captions/test_florence2.py", "cli/test_library.py", "comfyui/test_security_inside.py",
+    "web/test_done_at_once.py", "browser/test_captions.py", "trainer/test_flux1_job.py", "mini/test_build.py",
+    "browser/test_languages.py", "comfyui/test_startup.py", "comfyui/test_conditioning.py", "web/test_killed.py",
+    "trainer/test_flux1.py", "release/test_install.py", "comfyui/test_graphs_inside.py", "web/test_security_wire.py",
+    "browser/test_trash.py", "library/test_killed.py", "web/test_serve.py", "library/report/test_photo.py",
+    "browser/test_pick.py", "trainer/test_hosted.py", "trainer/test_one_device.py", "nodes/test_supervising.py",
+    "web/test_security_files.py", "library/exchange/test_what_is_inside.py", "trainer/test_preservation.py",
+    "trainer/test_run.py",
 )  # fmt: skip
 """The files that take longest, begun first: one that is begun last keeps one worker busy while the other waits."""
 
@@ -68,8 +71,14 @@ def comfyui() -> ComfyUI:
 def imports_done() -> Iterator[None]:
     """What these tests start from this process begins without importing what is dear to import."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "executable", taken_for(sys.executable))
+        patch.setattr(sys, "executable", taken_for(PYTHON))
         yield
+
+
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `imports_done` would be in the way: what is started is a Python of its own."""
+    monkeypatch.setattr(sys, "executable", PYTHON)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_two_packs_in_one_process_are_refused(pack: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("args", [[], ["tests/test_it.py"]])
 def test_plain_pytest_leaves_the_door_shut(pack: Path, args: list[str]) -> None:
     """`pytest` from the root runs the tests and not the pack's `__init__.py`, which needs ComfyUI."""
-    for name in ("pyproject.toml", "tests/conftest.py", "tests/comfyui/host.py"):
+    for name in ("pyproject.toml", "tests/conftest.py", "tests/comfyui/host.py", "tests/warm/interpreter.py"):
         (pack / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, pack / name)
     (pack / "tests" / "test_it.py").write_text(

@@ -21,7 +21,7 @@ from types import TracebackType
 
 from ..errors import IsengardError
 from ..files import told_plainly, write_whole
-from .process import is_same_process, own_identity
+from ..process import is_same_process, own_identity
 
 BEAT_SECONDS = 10.0
 """How often a holder touches its lock."""

@@ -11,6 +11,7 @@ from typing import Literal, ParamSpec, Protocol, TypeVar
 
 from .. import log, settings
 from ..generator.interface import ComfyUIAt
+from ..library import leftovers
 from ..library.jobs import Jobs
 from ..library.redaction import Redaction
 from ..library.shared import open_library
@@ -76,6 +77,7 @@ class Services:
     unlisten: Callable[[], None] = lambda: None
     """Ends what the library was asked to tell: inside ComfyUI it outlives services that did not begin."""
     _started: list[Part] = field(default_factory=list)
+    _tidying: asyncio.Future[int] | None = None
 
     @property
     def server_log(self) -> Path:
@@ -95,6 +97,7 @@ class Services:
         for part in self.parts:
             await part.start()
             self._started.append(part)
+        self._tidying = asyncio.ensure_future(self.run(leftovers.clear, self.library))
 
     def close_streams(self) -> None:
         """Ends what goes on for ever, so that nobody waits for it."""
@@ -110,6 +113,8 @@ class Services:
             except Exception:  # noqa: BLE001 (the others must be stopped as well)
                 _LOG.exception("a part did not stop in order", part=type(part).__name__)
         self._started.clear()
+        if self._tidying is not None:
+            await self._tidying
         self.unlisten()
         await self.run(self.library.close)
         for pool in (self.lists, self.pool):

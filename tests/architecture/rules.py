@@ -17,6 +17,7 @@ FLOORS = {
     "sentences": 1,
     "loader": 1,
     "priority": 1,
+    "process": 1,
     "library": 2,
     "trainer": 2,
     "generator": 2,

@@ -15,9 +15,9 @@ from isengard.tests.browser.test_in_comfyui import Sidebar
 from isengard.tests.comfyui.flux_host import add_ada, flux_lora, flux_models, furnish, small_flux
 from isengard.tests.comfyui.host import ComfyUI
 from isengard.tests.comfyui.running import Running
-from isengard.tests.comfyui.small_flux import furnish_more
+from isengard.tests.comfyui.small_flux import furnish_more, more_models
 
-__all__ = ["flux_lora", "flux_models", "small_flux"]
+__all__ = ["flux_lora", "flux_models", "more_models", "small_flux"]
 pytestmark = [pytest.mark.browser, pytest.mark.comfyui, pytest.mark.slow]
 SMALL = {"width": 64, "height": 64, "steps": 2}
 """What a processor makes in seconds; people are not offered such sizes."""
@@ -25,12 +25,12 @@ SMALL = {"width": 64, "height": 64, "steps": 2}
 
 @pytest.fixture(scope="module")
 def host(
-    comfyui: ComfyUI, flux_models: Path, flux_lora: Path, tmp_path_factory: pytest.TempPathFactory
+    comfyui: ComfyUI, flux_models: Path, more_models: Path, flux_lora: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     """A ComfyUI with small files of FLUX.1, ControlNet, Redux and an upscaler, Ada with a LoRA and a picture of her."""
     running = Running(comfyui, tmp_path_factory.mktemp("comfyui"))
     furnish(running, flux_models)
-    furnish_more(running)
+    furnish_more(running, more_models)
     add_ada(running.root, running.loras, flux_lora)
     try:
         running.start()

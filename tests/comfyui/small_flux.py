@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -12,6 +14,7 @@ from torch import Tensor
 from isengard.tests.comfyui.canvas.models import CONTROLNET, REDUX, UPSCALER, VISION, folder_of
 from isengard.tests.comfyui.running import Graph, Running, node
 from isengard.tests.flux_files import flux_weights
+from isengard.tests.sharing import made_once
 
 TINY = {
     "resolutions": [64], "batch_size": 1, "warmup_steps": 0, "save_every": 2, "sample_every": 0, "log_every": 1,
@@ -21,13 +24,24 @@ TINY = {
 _SIGLIP = {"width": 1152, "inner": 4304, "layers": 27, "patches": 729, "patch": 14}
 
 
-def furnish_more(host: Running) -> None:
+@pytest.fixture(scope="session")
+def more_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ControlNet, Redux with its vision model, and an upscaler, each as small as its format allows."""
     made = {CONTROLNET: controlnet_weights, REDUX: redux_weights, VISION: vision_weights, UPSCALER: upscaler_weights}
-    for name, weights in made.items():
-        folder = host.base / "models" / folder_of(name)
+
+    def make(models: Path) -> None:
+        for name, weights in made.items():
+            save_file(weights(), models / name)
+
+    return made_once(tmp_path_factory, "around_flux", make)
+
+
+def furnish_more(host: Running, models: Path) -> None:
+    """Gives a ComfyUI those files, by links."""
+    for file in models.iterdir():
+        folder = host.base / "models" / folder_of(file.name)
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(weights(), folder / name)
+        (folder / file.name).symlink_to(file)
 
 
 def made_small(prompt: Graph) -> Graph:

@@ -17,10 +17,10 @@ from isengard.media.png import KEY
 from isengard.tests.comfyui.canvas.standins import WAITER, hold, release
 from isengard.tests.comfyui.flux_host import add_ada, flux_lora, flux_models, furnish, small_flux
 from isengard.tests.comfyui.running import Running
-from isengard.tests.comfyui.small_flux import furnish_more
+from isengard.tests.comfyui.small_flux import furnish_more, more_models
 from isengard.tests.web.server import Client, Server, running
 
-__all__ = ["flux_lora", "flux_models", "small_flux"]
+__all__ = ["flux_lora", "flux_models", "more_models", "small_flux"]
 pytestmark = [pytest.mark.slow, pytest.mark.comfyui]
 SMALL = {"width": 64, "height": 64, "steps": 2, "prompt": "{trigger} woman (in rain)", "character": "ada"}
 LONG = {**SMALL, "steps": 100, "count": 3}
@@ -28,12 +28,12 @@ LONG = {**SMALL, "steps": 100, "count": 3}
 
 @pytest.fixture(scope="module")
 def inside(
-    comfyui: Any, flux_models: Path, flux_lora: Path, tmp_path_factory: pytest.TempPathFactory
+    comfyui: Any, flux_models: Path, more_models: Path, flux_lora: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     """A ComfyUI with small files of FLUX.1, ControlNet, Redux and an upscaler, and Ada in its library."""
     host = Running(comfyui, tmp_path_factory.mktemp("inside"), arguments=("--preview-method", "auto"))
     furnish(host, flux_models)
-    furnish_more(host)
+    furnish_more(host, more_models)
     (host.base / "custom_nodes" / "hold_the_queue.py").write_text(WAITER, encoding="utf-8")
     add_ada(host.root, host.loras, flux_lora)
     try:

@@ -16,10 +16,10 @@ from isengard import settings
 from isengard.tests.comfyui.flux_host import flux_models, furnish, small_flux
 from isengard.tests.comfyui.host import ComfyUI
 from isengard.tests.comfyui.running import Graph, Running, node
-from isengard.tests.comfyui.small_flux import furnish_more, made_small
+from isengard.tests.comfyui.small_flux import furnish_more, made_small, more_models
 from isengard.tests.comfyui.workflows import as_prompt
 
-__all__ = ["flux_models", "small_flux"]
+__all__ = ["flux_models", "more_models", "small_flux"]
 pytestmark = [pytest.mark.slow, pytest.mark.comfyui]
 PICTURES = (
     "picture-of-a-character", "two-characters-in-one-picture", "character-with-controlnet-canny",
@@ -28,10 +28,12 @@ PICTURES = (
 
 
 @pytest.fixture(scope="module")
-def host(comfyui: ComfyUI, flux_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def host(
+    comfyui: ComfyUI, flux_models: Path, more_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
     """A ComfyUI with small FLUX files in which the training workflow has been run."""
     made = furnish(Running(comfyui, tmp_path_factory.mktemp("workflows")), flux_models)
-    furnish_more(made)
+    furnish_more(made, more_models)
     (made.base / "input").mkdir()
     Image.linear_gradient("L").resize((64, 64)).convert("RGB").save(made.base / "input" / "example.png")
     try:

@@ -23,16 +23,15 @@ from isengard.generator import diffusers
 from isengard.generator.diffusers import DiffusersGenerator
 from isengard.generator.request import GenerationRequest, LoraUse
 from isengard.media.png import parameters, read_settings
+from isengard.process import birth_time
 from isengard.tests.flux_files import clip_weights, original_vae, small_flux, t5_weights, vae_weights
 from isengard.tests.generator.made import PROMPT, all_events, mini
 from isengard.trainer.job import BaseFiles
 from isengard.trainer.mini import MODEL_DIR
-from isengard.trainer.process import birth_time
 
 __all__ = ["small_flux"]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("imports_done")]
 SCRIPTS = Path(__file__).with_name("scripts.py")
-COLD = sys.executable
 
 
 def pixels(path: Path) -> np.ndarray[Any, Any]:
@@ -203,9 +202,9 @@ async def test_cancelling_is_heeded_within_a_picture(
     await generator.close()
 
 
-async def test_cancelling_is_heeded_while_the_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("cold")
+async def test_cancelling_is_heeded_while_the_model_is_loaded(tmp_path: Path) -> None:
     """The process, which can't hear then, is ended; the next request gets a new one."""
-    monkeypatch.setattr(sys, "executable", COLD)  # loading is to take a while
     generator, cancelled = DiffusersGenerator(tmp_path), asyncio.Event()
     pid = 0
     async for event in generator.run(mini(), tmp_path, cancelled):

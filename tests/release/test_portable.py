@@ -16,7 +16,7 @@ from isengard.tests.architecture.sources import ROOT, read_pack
 TEXT_CALLS = {"read_text", "write_text"}
 NO_FILES = ("os.", "webbrowser.", "archive.", "bundle.")
 """Whose `open` opens no text file."""
-DEVELOPMENT = ("bench/", "trainer/mini/autoencoder.py", "trainer/mini/data.py", "trainer/process.py")
+DEVELOPMENT = ("bench/", "trainer/mini/autoencoder.py", "trainer/mini/data.py", "process.py")
 """Benchmarks, what builds the embedded model, and where `ps` is asked for a date in plain English on macOS."""
 PROCESS_CALLS = {"run", "Popen", "check_output", "check_call", "call"}
 

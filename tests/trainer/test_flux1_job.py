@@ -25,6 +25,7 @@ SMALL = [
     "sample_steps=1",
     "sample_width=64",
     "sample_height=64",
+    "max_text_tokens=16",
     "device=cpu",
 ]
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from isengard.errors import IsengardError
+from isengard.process import birth_time, is_same_process, own_identity
 from isengard.tests.trainer.jobs import SCRIPTS, most_bytes, until
 from isengard.trainer import lock as lock_module
 from isengard.trainer.lock import SILENT_SECONDS, Lock, read_owner
-from isengard.trainer.process import birth_time, is_same_process, own_identity
 
 
 def holder(path: Path) -> subprocess.Popen[str]:

@@ -50,7 +50,6 @@ COUNTED = {
     "half of them swapped": {"doubles": 6, "singles": 10, "recomputed": 16, "swapped": 8, "resolutions": (1024,)},
 }
 WHOLE = {
-    "FLUX.1-dev, nothing recomputed": {"doubles": 19, "singles": 38},
     "FLUX.1-dev in fp8, 30 swapped": {
         "doubles": 19, "singles": 38, "form": "fp8", "recomputed": 57, "swapped": 30, "resolutions": (768,),
     },

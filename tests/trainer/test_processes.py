@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from isengard import settings
+from isengard.process import birth_time
 from isengard.tests.ports import free_port
 from isengard.tests.trainer.jobs import (
     PATIENCE,
@@ -25,7 +26,6 @@ from isengard.tests.trainer.jobs import (
     until,
 )
 from isengard.trainer.job import ExitCode, JobFolder
-from isengard.trainer.process import birth_time
 
 pytestmark = pytest.mark.slow
 

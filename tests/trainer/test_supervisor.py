@@ -16,13 +16,13 @@ import psutil
 import pytest
 
 from isengard.errors import IsengardError
+from isengard.process import is_same_process
 from isengard.tests.trainer.jobs import SCRIPTS, assert_gapless, copy_job, events_of, states_of, until
 from isengard.trainer.job import ExitCode, JobFolder, read_events
 from isengard.trainer.plan import change_config
-from isengard.trainer.process import is_same_process
 from isengard.trainer.supervisor import Supervisor
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("imports_done")]
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +88,7 @@ async def test_a_death_without_a_last_word_is_told(job: JobFolder) -> None:
     assert_gapless(job)
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has classes, no niceness")
 async def test_the_trainer_and_its_threads_let_others_go_first(job: JobFolder) -> None:
     """A page that is open beside a training on the CPU stays quick."""
@@ -111,6 +112,7 @@ async def test_a_polite_stop_saves_the_step(job: JobFolder) -> None:
     assert (job.checkpoints / f"step_{job.state().step:06d}" / "state.pt").is_file()
 
 
+@pytest.mark.usefixtures("cold")
 async def test_a_process_that_does_not_listen_is_killed(job: JobFolder) -> None:
     """It is halted by the system, so that neither wish nor signal reaches it; the grace is all that it gets."""
     supervisor = Supervisor(job, grace_seconds=0.5)
@@ -155,6 +157,7 @@ async def test_leaving_early_ends_the_process_and_saves_the_step(job: JobFolder)
     assert (job.checkpoints / f"step_{job.state().step:06d}" / "state.pt").is_file()
 
 
+@pytest.mark.usefixtures("cold")
 async def test_cancelling_twice_leaves_no_orphan(job: JobFolder) -> None:
     """The second cancelling comes while the first one waits for a process that does not answer."""
     training = asyncio.Event()
