@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ..files import replace, sync, told_plainly, write_json
+from ..process import birth_time
 from ..trainer.job import JobFolder
 from .job_files import FORMAT, ORIGIN
 
@@ -22,7 +24,7 @@ def made_aside(jobs: Path, slug: str) -> Iterator[tuple[Path, str]]:
     """A place to make a job in, gone afterwards whatever happens, and the job's id: whose it is, and the moment."""
     moment = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     job_id = f"{slug[:40]}-{moment}-{secrets.token_hex(2)}"
-    aside = jobs / _MAKING / job_id
+    aside = jobs / _MAKING / f"{os.getpid()}-{job_id}"
     with told_plainly(aside):
         aside.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -40,5 +42,9 @@ def put(jobs: Path, aside: Path, job_id: str, origin: dict[str, Any]) -> None:
 
 
 def clear(jobs: Path) -> None:
-    """Takes away what a killed process left half-made."""
-    shutil.rmtree(jobs / _MAKING, ignore_errors=True)
+    """Takes away what killed processes left half-made. Others, and other threads of this one, may be making jobs."""
+    with suppress(OSError):
+        for path in (jobs / _MAKING).iterdir():
+            maker = path.name.lstrip(".").partition("-")[0]
+            if not (maker.isdecimal() and birth_time(int(maker))):
+                shutil.rmtree(path, ignore_errors=True)

@@ -21,38 +21,19 @@ from isengard.library.photos import Source
 from isengard.library.query import Query
 from isengard.library.store import Library
 from isengard.tests.architecture.sources import ROOT
+from isengard.tests.library.damaging import WAYS, damage_index
 from isengard.tests.library.test_gallery import add
 from isengard.tests.media.made import noise, save
 
 
 @pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.parametrize("damage", ["gone", "garbage", "empty", "older version", "truncated", "tables", "rows"])
+@pytest.mark.parametrize("damage", WAYS)
 def test_an_index_that_is_gone_or_damaged_is_made_again(filled: Library, damage: str, kept: bool) -> None:
     """Before it is opened, and while a connection to it is kept."""
     whole = query.search(filled, Query(sort="name")).photos
-    path = filled.index_file
     if not kept:
         filled.connections.close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if damage == "older version":
-            connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    data = path.read_bytes()
-    for ending in ("-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-    if damage == "gone":
-        path.unlink()
-    elif damage != "older version":
-        path.write_bytes(
-            {
-                "garbage": b"x" * 5000,
-                "empty": b"",
-                "truncated": data[: len(data) // 2],
-                "tables": data[:100] + b"x" * 900 + data[1000:],
-                "rows": data[:4096] + b"\x0d" + b"\xff" * (len(data) - 4097),
-            }[damage]
-        )
+    damage_index(filled.index_file, damage)
     assert query.search(filled, Query(sort="name")).photos == whole
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from isengard.errors import IsengardError
+from isengard.library import jobs as library_jobs
 from isengard.library import loras, pace, trash
 from isengard.library.characters import Character
 from isengard.library.job_files import checkpoints, read_origin
@@ -15,7 +19,7 @@ from isengard.library.jobs import Jobs
 from isengard.library.plans import Wish, config_for, make_plan
 from isengard.library.store import Library
 from isengard.tests.trainer.jobs import write_photos
-from isengard.trainer.job import JobFolder
+from isengard.trainer.job import JobFolder, TrainingConfig
 
 SMALL = {"resolutions": [64], "steps": 12, "save_every": 4, "sample_every": 4, "log_every": 1}
 
@@ -173,12 +177,27 @@ def test_after_a_kill_all_is_put_right(jobs: Jobs, library: Library) -> None:
         writer.set_state("preparing")
         writer.set_state("training")
     trained(done.folder)
-    (library.jobs / ".making" / "half").mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    making = library.jobs / ".making"
+    for name in ("half", f"{gone.pid}-ada-20260101-000000-aaaa", f".{gone.pid}-ada.aaaaaaaa.tmp"):
+        (making / name).mkdir(parents=True)
     again = Jobs(library)
     again.tidy()
     assert again.get(running.id).state.state == "interrupted"
     assert again.get(done.id).lora
-    assert not (library.jobs / ".making").exists()
+    assert list(making.iterdir()) == []
+
+
+def test_a_start_leaves_alone_what_is_being_made(jobs: Jobs, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server begins while another program, or a node, makes a job in the same library."""
+
+    def meanwhile(*args: Any) -> TrainingConfig:
+        Jobs(library).tidy()
+        return config_for(*args)
+
+    monkeypatch.setattr(library_jobs, "config_for", meanwhile)
+    assert jobs.create(wish()).job.state.state == "queued"
 
 
 def test_a_damaged_job_is_listed_as_such_beside_the_others(jobs: Jobs) -> None:

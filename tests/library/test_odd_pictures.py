@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import sqlite3
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from isengard.errors import IsengardError
 from isengard.library import cursors, gallery, trash
 from isengard.library.store import Library
+from isengard.tests.library.damaging import WAYS, damage_index
 from isengard.tests.library.test_gallery import add, ids, search
 
 
@@ -103,28 +103,13 @@ def test_foreign_cursors_are_refused(library: Library, cursor: str) -> None:
 
 
 @pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.parametrize("damage", ["gone", "garbage", "empty", "older version", "rows"])
+@pytest.mark.parametrize("damage", WAYS)
 def test_an_index_that_is_gone_or_damaged_is_made_again(library: Library, damage: str, kept: bool) -> None:
     """Within the same question, before it is opened and while a connection to it is kept."""
     for number in range(60):
         add(library, f"number {number} " + "in the rain " * 20)
     whole = ids(search(library))
-    path = library.root / "gallery.sqlite"
     if not kept:
         library.connections.close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    data = path.read_bytes()
-    for ending in ("-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-    if damage == "gone":
-        path.unlink()
-    elif damage == "older version":
-        with sqlite3.connect(path) as connection:
-            connection.execute("PRAGMA user_version = 99")
-        connection.close()
-    else:
-        rows = data[:4096] + b"\x0d" + b"\xff" * (len(data) - 4097)
-        path.write_bytes({"garbage": b"x" * 5000, "empty": b"", "rows": rows}[damage])
+    damage_index(library.root / "gallery.sqlite", damage)
     assert ids(search(library)) == whole

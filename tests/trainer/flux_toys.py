@@ -19,6 +19,15 @@ TINY = {
     "axes_dims_rope": (4, 6, 6),
 }
 
+WIDER = TINY | {
+    "attention_head_dim": 32,
+    "num_attention_heads": 4,
+    "joint_attention_dim": 64,
+    "pooled_projection_dim": 32,
+    "axes_dims_rope": (8, 12, 12),
+}
+"""Wide enough for every form of frozen weights."""
+
 
 def config(**base: str) -> TrainingConfig:
     return TrainingConfig(name="Ada", trigger_word="ohwx", sample_every=0, base=BaseFiles(**base))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from isengard.errors import IsengardError
 from isengard.tests.flux_files import small_flux
+from isengard.tests.trainer.flux_toys import WIDER
 from isengard.tests.trainer.jobs import RunHere, assert_same_lora, copy_job, lora_of, losses_of
 from isengard.tests.trainer.lora import Adapter as Trained
 from isengard.tests.trainer.lora import write_trained
@@ -31,10 +32,6 @@ from isengard.trainer.states import ask
 __all__ = ["small_flux"]
 FAMILY = load_family("flux1-dev")
 CPU = torch.device("cpu")
-TINY: dict[str, Any] = {
-    "num_layers": 2, "num_single_layers": 3, "attention_head_dim": 32, "num_attention_heads": 4,
-    "joint_attention_dim": 64, "pooled_projection_dim": 32, "guidance_embeds": True, "axes_dims_rope": (8, 12, 12),
-}  # fmt: skip
 
 
 def config(path: Path, **changes: Any) -> TrainingConfig:
@@ -48,7 +45,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a FLUX of toy size."""
     path = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)
-    FluxTransformer2DModel(**TINY).save_pretrained(path)
+    FluxTransformer2DModel(**WIDER).save_pretrained(path)
     return path
 
 
@@ -155,8 +152,8 @@ def _learned(losses: list[float], batches: int = 4) -> bool:
 
 @pytest.mark.parametrize("form", ["fp8", "int8"])
 def test_the_loss_falls_as_over_the_full_model(form: str, tiny: Path) -> None:
-    full, _ = _train(config(tiny), 24, torch.float32, TINY)
-    ours, adapter = _train(config(tiny, base_weights=form, recompute_blocks=2, swap_blocks=2), 24, torch.float32, TINY)
+    full, _ = _train(config(tiny), 24, torch.float32, WIDER)
+    ours, adapter = _train(config(tiny, base_weights=form, recompute_blocks=2, swap_blocks=2), 24, torch.float32, WIDER)
     assert _learned(full), "else nothing is compared"
     assert ours == pytest.approx(full, rel=0.005)
     assert ours != full

@@ -6,7 +6,6 @@ There a tensor of the processor's beside one of the device's is an error at once
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from diffusers import FluxTransformer2DModel
 from torch import Tensor, nn
 
 from isengard.tests.trainer.flux_encoders import encoders, part, vae_folder
+from isengard.tests.trainer.flux_toys import WIDER
 from isengard.trainer.backends.native.adapter import Adapter
 from isengard.trainer.backends.native.blocks import arrange
 from isengard.trainer.config import TrainingConfig
@@ -25,10 +25,6 @@ from isengard.trainer.quantised import fp8, int8, quantise_layer
 __all__ = ["encoders", "vae_folder"]
 FAMILY = load_family("flux1-dev")
 THERE = torch.device("meta")
-SHAPE: dict[str, Any] = {
-    "num_layers": 2, "num_single_layers": 3, "attention_head_dim": 32, "num_attention_heads": 4,
-    "joint_attention_dim": 64, "pooled_projection_dim": 32, "guidance_embeds": True, "axes_dims_rope": (8, 12, 12),
-}  # fmt: skip
 
 
 def there(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -37,7 +33,7 @@ def there(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
 
 def model_there(dtype: torch.dtype, form: str, native: bool) -> nn.Module:
     with THERE:
-        model: nn.Module = FluxTransformer2DModel(**SHAPE).requires_grad_(False)
+        model: nn.Module = FluxTransformer2DModel(**WIDER).requires_grad_(False)
     for module in model.modules():
         for name, weight in list(module.named_parameters(recurse=False)):
             setattr(module, name, nn.Parameter(weight.to(dtype), requires_grad=False))
