@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -99,15 +100,14 @@ def add(
 
 def stored(library: Library, slug: str | None = None) -> list[Lora]:
     """The LoRAs that are noted with a character, or with all, the latest first. A damaged record is passed over; its
-    weights stay."""
+    weights stay. So is what is deleted while we look."""
     found = []
     for name in [slug] if slug is not None else library.slugs():
         folder = CharacterFolder(names.inside(library.characters, name))
-        for path in sorted(folder.loras.glob("*.json")) if folder.loras.is_dir() else []:
-            try:
-                found.append(_read(path, name))
-            except IsengardError:
-                continue
+        with suppress(FileNotFoundError):
+            for path in sorted(folder.loras.glob("*.json")) if folder.loras.is_dir() else []:
+                with suppress(IsengardError, FileNotFoundError):
+                    found.append(_read(path, name))
     return sorted(found, key=lambda lora: (lora.created, lora.step, lora.id), reverse=True)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from isengard.errors import IsengardError
-from isengard.library import characters, loras, trash
+from isengard.library import characters, lora_records, loras, trash
 from isengard.library.characters import Character
 from isengard.library.store import Library
 from isengard.tests.library.corpus import BAD_NAMES
@@ -93,6 +94,23 @@ def test_no_bad_name_reaches_a_lora(library: Library, ada: Character, tmp_path: 
             action()
         assert caught.value.code == "NAME_INVALID"
     assert source.read_bytes() == b"weights"
+
+
+def test_a_record_that_goes_while_it_is_read_hides_no_other(
+    housed: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its character is deleted at that moment."""
+    kept = loras.register(housed, "ada", made(tmp_path), job="j", step=1, family="mini")
+    gone = loras.register(housed, "ada", made(tmp_path, content=b"other"), job="j", step=2, family="mini")
+    read = lora_records.read_json
+
+    def late(path: Path, code: str) -> Any:
+        if path.stem == gone.id:
+            path.unlink()
+        return read(path, code)
+
+    monkeypatch.setattr(lora_records, "read_json", late)
+    assert [lora.id for lora in loras.list_all(housed)] == [kept.id]
 
 
 def test_a_lora_of_a_deleted_character_waits_for_it(housed: Library, tmp_path: Path) -> None:

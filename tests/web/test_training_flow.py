@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from isengard.process import is_same_process
+from isengard.tests.trainer.jobs import until
 from isengard.tests.web.server import LONG, SMALL, Client, Server
-from isengard.trainer.job import read_events
+from isengard.trainer.job import JobFolder, read_events
 
 pytestmark = pytest.mark.slow
 MakeAda = Callable[[Client], str]
@@ -212,7 +214,9 @@ def test_a_wish_to_go_on_survives_a_kill(server: Server, with_photos: MakeAda) -
     client.state(job, "cancelled")
     client.post(f"/training/{job}/resume", status=(200, 409))
     server.kill()
+    old = JobFolder(server.root / "jobs" / job).owner()
     client = server.start()
+    until(lambda: old is None or not is_same_process(old.pid, old.birth))  # it is saving, and still says "training"
     if client.state(job, "queued", "training", "interrupted")["state"] == "interrupted":
         client.post(f"/training/{job}/resume")
     goes_on(client, job)
