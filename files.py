@@ -41,7 +41,7 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def half_written(name: str) -> int:
+def writer_of(name: str) -> int:
     """The number of the process that writes, or wrote, a file of this name aside; 0 for any other file."""
     found = _ASIDE.fullmatch(name)
     return int(found[1]) if found else 0
@@ -71,9 +71,13 @@ def read_bytes(path: Path) -> bytes:
 
     Raises OSError also for what is no ordinary file: a pipe would be waited on forever, a device has no end.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
-    return _patiently(path.read_bytes)
+
+    def read() -> bytes:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+        return path.read_bytes()
+
+    return _patiently(read)
 
 
 def read_json(path: Path, code: str = "JOB_CORRUPT") -> Any:

@@ -2,7 +2,7 @@
 
 On Linux the system notes when bytes arrive at a socket (SO_TIMESTAMPNS). So the figure of interest ends when the last
 byte lay there, as for a client on a machine of its own; how long this process then took to pick it up is told beside
-it. Elsewhere only the second is known.
+it. On macOS only the second is known, and stands for both.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Caller:
             arrived = _stamp(notes) or time.time()
             if head < 0 and (head := data.find(b"\r\n\r\n")) >= 0:
                 length = _length(bytes(data[:head]))
-        return json.loads(data[head + 4 :]), arrived - begun, time.time() - begun
+        took = time.time() - begun
+        return json.loads(data[head + 4 :]), arrived - begun, took
 
     def close(self) -> None:
         """Hangs up."""

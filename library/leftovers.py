@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from ..files import half_written, remove
+from ..files import remove, writer_of
 from ..process import birth_time
 from .store import Library
 
@@ -38,7 +38,7 @@ def _clear(folder: Path) -> int:
     gone = 0
     with suppress(OSError):
         for entry in os.scandir(folder):
-            writer = half_written(entry.name)
+            writer = writer_of(entry.name)
             if writer and entry.is_file(follow_symlinks=False) and not birth_time(writer):
                 with suppress(OSError):
                     remove(Path(entry.path))

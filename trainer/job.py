@@ -43,9 +43,9 @@ __all__ = [
 ]  # fmt: skip
 
 FORMAT = 1
+"""Version of state.json, dataset.jsonl and result.json; a reader refuses a newer one."""
 OTHERS_WRITE = ("control.json", "likeness.json")
 """What a host writes into the folder while somebody holds the job's lock."""
-"""Version of state.json, dataset.jsonl and result.json; a reader refuses a newer one."""
 _CANCELLED = Said("ended.cancelled_before", "cancelled before it ran")
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("id", "created", "state", "reason", "correlation_id", "updated"), str),

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from isengard.generator.interface import Base, Event, Generator, Readiness, check_toggles, filled_in
@@ -113,3 +114,9 @@ class Painter:
     async def close(self) -> None:
         """Notes it."""
         self.closed = True
+
+
+def pixels(path: Path) -> np.ndarray[Any, Any]:
+    """A picture's pixels."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.int16)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from isengard.files import half_written, written_aside
+from isengard.files import writer_of, written_aside
 from isengard.library import leftovers
 from isengard.library.store import Library
 
@@ -28,9 +28,9 @@ def test_a_file_written_aside_names_its_writer(tmp_path: Path) -> None:
     """And nothing else is taken for one."""
     with written_aside(tmp_path / "state.json") as aside:
         aside.write_bytes(b"")
-        assert half_written(aside.name) == os.getpid()
+        assert writer_of(aside.name) == os.getpid()
     for name in ("state.json", ".hidden.tmp", ".state.json.12.tmp", ".state.json.0-0a1b2c3d.tmp", "a.1-0a1b2c3d.tmp"):
-        assert half_written(name) == 0, name
+        assert writer_of(name) == 0, name
 
 
 @pytest.mark.parametrize("place", PLACES)
