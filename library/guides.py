@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from ..errors import IsengardError
 from ..files import told_plainly, written_aside
-from ..media.pixels import decode, flat_rgb
+from . import scratch
 from .store import Library
 
-LONGEST = 2048
-"""Pixels of the longest side that is kept; no model looks at more."""
 KEPT_SECONDS = 30 * 24 * 3600
 _ID = re.compile(r"guide-[0-9a-f]{16}")
 
 
 def add(library: Library, data: bytes) -> str:
-    """Keeps a picture: upright, sRGB, without notes. Returns its id.
+    """Keeps a picture as a photo is kept: upright, sRGB, without notes, 2048 pixels at most. Returns its id.
 
     Raises PHOTO_UNREADABLE for what is no picture whatever its name says, PHOTO_TOO_LARGE or PHOTO_TOO_SMALL.
     """
-    from PIL import Image
-
-    image = flat_rgb(decode(data, Path("The picture")))[0]
-    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
     guide = f"guide-{secrets.token_hex(8)}"
     place = _folder(library) / f"{guide}.png"
-    with told_plainly(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(place) as aside:
-        Image.frombytes("RGB", image.size, image.tobytes()).save(aside, format="PNG")
+    with scratch.workspace(library.scratch, "guide") as desk:
+        given = desk.path / "The picture"  # what is told of it begins so
+        with told_plainly(place):
+            given.write_bytes(data)
+            place.parent.mkdir(parents=True, exist_ok=True)
+        with library.workers.take(given, keep_original=False, ending=".png") as (_, out), written_aside(place) as aside:
+            shutil.copyfile(out / "working", aside)
     clear(library)
     return guide
 

@@ -95,7 +95,9 @@ def _is_clean(data: bytes, kind: str, image: Image.Image) -> bool:
         return False
     with Image.open(io.BytesIO(data)) as opened:  # its size, as `image` may have been decoded at half of it
         one = getattr(opened, "n_frames", 1) == 1 and opened.format != "MPO"
-        return one and max(opened.size) <= MAX_SIDE and not any(opened.info.get(name) for name in _TELLING)
+        if not one or max(opened.size) > MAX_SIDE or any(opened.info.get(name) for name in _TELLING):
+            return False
+        return not getattr(opened, "text", None)  # what made a PNG writes prompts and whole workflows there
 
 
 def _edited(picture: Image.Image, edit: Edit) -> Image.Image:

@@ -6,12 +6,12 @@ import dataclasses
 import difflib
 import hashlib
 import json
-import types
 import typing
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import IsengardError
+from .config_rules import problems_of
 
 FORMAT = 1
 """Version of config.json; a reader refuses a newer one."""
@@ -182,9 +182,12 @@ class TrainingConfig:
     """Height of a sample."""
 
     def __post_init__(self) -> None:
-        problems = _problems(self)
+        problems = problems_of(self)
         if problems:
             raise IsengardError("CONFIG_INVALID", " ".join(problems), problems=problems)
+        for name, kind in typing.get_type_hints(type(self)).items():
+            if kind is float:  # JSON knows no difference: 0 and 0.0 are one setting and give one fingerprint
+                object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -252,72 +255,3 @@ def config_from_dict(values: dict[str, Any]) -> TrainingConfig:
 def _unknown(key: str, known: set[str], prefix: str = "") -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f"{prefix}{key} is not a setting" + (f"; did you mean {prefix}{near[0]}?" if near else ".")
-
-
-def _problems(config: TrainingConfig) -> list[str]:
-    found: list[str] = []
-    typed = True
-    hints = typing.get_type_hints(TrainingConfig)
-    for item in dataclasses.fields(config):
-        value = getattr(config, item.name)
-        if not _has_type(value, hints[item.name]):
-            typed = False
-            found.append(f"{item.name} must be {_type_name(hints[item.name])}, got {value!r}.")
-            continue
-        if "choices" in item.metadata and value not in item.metadata["choices"]:
-            found.append(f"{item.name} must be one of {', '.join(item.metadata['choices'])}, got {value!r}.")
-        if "range" in item.metadata:
-            low, high = item.metadata["range"]
-            if not low <= value <= high:  # a NaN fails this too
-                unit = f" {item.metadata['unit']}" if item.metadata["unit"] else ""
-                found.append(f"{item.name} must be {low}–{high}{unit}, got {value!r}.")
-    return found + (_problems_between(config) if typed else [])
-
-
-def _problems_between(config: TrainingConfig) -> list[str]:
-    found = []
-    if not config.name.strip():
-        found.append("name must not be empty.")
-    if not config.trigger_word.strip() or any(sign.isspace() or sign in ",{}" for sign in config.trigger_word.strip()):
-        found.append(f"trigger_word must be one word without spaces, commas or braces, got {config.trigger_word!r}.")
-    if not config.resolutions:
-        found.append("resolutions must name at least one picture size.")
-    for side in config.resolutions:
-        if not 64 <= side <= 2048 or side % 16:
-            found.append(f"resolutions must be multiples of 16 from 64 to 2048, got {side}.")
-    if config.warmup_steps >= config.steps and config.steps > 1:
-        found.append(f"warmup_steps must be below steps ({config.steps}), got {config.warmup_steps}.")
-    for name in ("sample_width", "sample_height"):
-        if getattr(config, name) % 16:
-            found.append(f"{name} must be a multiple of 16, got {getattr(config, name)}.")
-    if config.lora_plus_ratio != 1 and config.optimizer == "prodigy":
-        found.append("lora_plus_ratio must be 1 with prodigy, which finds one learning rate for all.")
-    if config.sample_every and not config.sample_prompts:
-        found.append("sample_prompts must not be empty while sample_every is on.")
-    if config.device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
-        found.append(f"device must be auto, cpu, cuda, cuda:N or mps, got {config.device!r}.")
-    return found
-
-
-def _has_type(value: Any, wanted: Any) -> bool:
-    if typing.get_origin(wanted) is tuple:
-        inner = typing.get_args(wanted)[0]
-        return isinstance(value, tuple) and all(_has_type(item, inner) for item in value)
-    if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if wanted is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
-        return isinstance(value, wanted) and all(
-            isinstance(getattr(value, f.name), str) for f in dataclasses.fields(wanted)
-        )
-    return isinstance(value, wanted)
-
-
-def _type_name(wanted: Any) -> str:
-    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-    if typing.get_origin(wanted) is tuple:
-        return f"a list, each {_type_name(typing.get_args(wanted)[0])}"
-    if isinstance(wanted, types.UnionType):
-        return " or ".join(_type_name(part) for part in typing.get_args(wanted))
-    return names.get(wanted, "a group of file paths")

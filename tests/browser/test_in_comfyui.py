@@ -203,6 +203,29 @@ def test_settings_stand_in_comfyuis_own_dialog(sidebar: Callable[..., Sidebar], 
     page.keyboard.press("Escape")
 
 
+def test_undo_in_the_panel_leaves_the_canvas_alone(sidebar: Callable[..., Sidebar], host: Running) -> None:
+    """ComfyUI undoes whatever has the focus; a photo that is back must not cost a node."""
+    _somebody(host)
+    panel = sidebar()
+    page = panel.page
+    page.wait_for_function("app.extensionManager.workflow.activeWorkflow?.changeTracker?.activeState")
+    before = page.evaluate(
+        "() => { const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker; tracker.checkState();"
+        " app.graph.add(LiteGraph.createNode('EmptyLatentImage')); tracker.checkState();"
+        " return app.graph.nodes.length }"
+    )
+    panel.opened()
+    page.get_by_role("link", name="Ada").first.click()
+    page.locator(".isg-photos [data-place='0']").first.focus()
+    for combination in ("Control+z", "Control+Shift+Z", "Control+z", "Meta+z"):
+        page.keyboard.press(combination)
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 200)))")
+        assert page.evaluate("app.graph.nodes.length") == before, combination
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Control+z")  # outside the panel it is the canvas's
+    page.wait_for_function(f"app.graph.nodes.length === {before - 1}")
+
+
 def test_it_takes_comfyuis_colours(sidebar: Callable[..., Sidebar], host: Running) -> None:
     """A light palette makes it light at once, and every text stays readable."""
     _somebody(host)

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from isengard.errors import IsengardError
 from isengard.library import guides
@@ -29,7 +30,7 @@ def test_a_guide_is_upright_small_enough_and_says_nothing(library: Library) -> N
     exif[0x010F] = "A camera"
     guide = guides.add(library, picture((4000, 3000), exif=exif))
     with Image.open(guides.path_of(library, guide)) as image:
-        assert (image.format, image.size) == ("PNG", (1536, 2048))
+        assert (image.format, image.size) == ("PNG", (1500, 2000))
         assert not image.getexif()
         assert not image.info
 
@@ -72,6 +73,14 @@ def test_old_guides_are_cleared_away(library: Library) -> None:
     assert guides.path_of(library, new).is_file()
     with pytest.raises(IsengardError):
         guides.path_of(library, old)
+
+
+def test_a_drawing_program_s_notes_do_not_stay(library: Library) -> None:
+    """A PNG that needs no other change may carry a prompt or a whole workflow."""
+    notes = PngInfo()
+    notes.add_text("workflow", '{"nodes": "of somebody"}')
+    guide = guides.add(library, picture(kind="PNG", pnginfo=notes))
+    assert b"somebody" not in guides.path_of(library, guide).read_bytes()
 
 
 def test_two_may_clear_away_the_same_guides(library: Library) -> None:

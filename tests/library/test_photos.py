@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import pillow_heif
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from isengard.library import adoption, photos, query
 from isengard.library.characters import Character
@@ -62,6 +65,22 @@ def test_a_clean_photo_is_kept_byte_for_byte(library: Library, ada: Character, t
     path = save(tmp_path / "clean.png", noise())
     (file,) = added(library, ada.id, Source(path=path))
     assert (library.folder(ada.id).images / file).read_bytes() == path.read_bytes()
+
+
+def test_what_a_program_wrote_into_a_png_does_not_go_with_the_photo(
+    library: Library, ada: Character, tmp_path: Path
+) -> None:
+    """The prompt or workflow of a picture that was made; it may stand at the file's end, too."""
+    notes = PngInfo()
+    notes.add_text("workflow", "of somebody", zip=False)
+    begins = save(tmp_path / "begins.png", noise(seed=1), pnginfo=notes)
+    chunk = b"tEXtprompt\0of somebody"
+    packed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    plain = save(tmp_path / "plain.png", noise()).read_bytes()
+    ends = tmp_path / "ends.png"
+    ends.write_bytes(plain[:-12] + packed + plain[-12:])
+    for file in added(library, ada.id, Source(path=begins), Source(path=ends)):
+        assert b"of somebody" not in (library.folder(ada.id).images / file).read_bytes()
 
 
 def test_a_large_photo_is_scaled_down_though_nothing_else_is_wrong_with_it(

@@ -121,6 +121,13 @@ def test_a_config_comes_back_from_json_unchanged() -> None:
     assert config.prompts == ("ohwx “quoted”", "b")
 
 
+def test_a_whole_number_for_a_setting_with_decimals_is_the_same_setting() -> None:
+    """A page sends 1 for 1.0; the same training must not be begun twice for that."""
+    whole, decimal = (config_from_dict({**LEAST, "lora_plus_ratio": v, "ema_decay": v - v}) for v in (1, 1.0))
+    assert whole == decimal
+    assert whole.fingerprint() == decimal.fingerprint()
+
+
 def test_a_config_cannot_be_changed_in_place_but_copied_with_changes() -> None:
     """A changed copy is checked like a new config."""
     config = config_from_dict(LEAST)

@@ -31,9 +31,12 @@ export function provideArriving(root: Ref<HTMLElement | undefined>, characters: 
   const unclear = ref<Arrival[]>([]) as Ref<Arrival[]>
   let ours = false
 
-  function told({ photos, archives, leftOut }: Arrivals): void {
-    if (!photos.length && !archives.length) toasts.done(words.t('photos.noneFound'))
-    else if (leftOut.length) toasts.done(words.t('photos.leftOut', { n: leftOut.length, names: leftOut.slice(0, FEW).join(', ') + (leftOut.length > FEW ? ', …' : '') }))
+  function told({ photos, archives, leftOut, unread }: Arrivals): void {
+    const some = (names: readonly string[]): { n: number; names: string } => ({ n: names.length, names: names.slice(0, FEW).join(', ') + (names.length > FEW ? ', …' : '') })
+    if (unread.length) toasts.done(words.t('photos.unread', some(unread)))
+    if (!photos.length && !archives.length) {
+      if (!unread.length) toasts.done(words.t('photos.noneFound'))
+    } else if (leftOut.length) toasts.done(words.t('photos.leftOut', some(leftOut)))
   }
 
   function begin(character: string, photos: readonly Arrival[]): void {

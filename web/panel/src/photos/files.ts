@@ -10,7 +10,8 @@ const CLUTTER = /(^|\/)(\.[^/]*|Thumbs\.db|desktop\.ini|__MACOSX\/.*)$/i
 
 /** A file and where it lay: `holiday/day 1/a.jpg`. */
 export interface Found {
-  file: File
+  /** Null where it, or the folder, can't be read. */
+  file: File | null
   path: string
 }
 
@@ -27,6 +28,8 @@ export interface Arrivals {
   archives: File[]
   /** Names of what is neither photo nor caption. */
   leftOut: string[]
+  /** Names of what can't be read. */
+  unread: string[]
 }
 
 export const isPicture = (file: Pick<File, 'name' | 'type'>): boolean =>
@@ -39,11 +42,12 @@ export const pickedFiles = (files: Iterable<File>): Found[] => [...files].map((f
 
 /** Photos with the captions that lie beside them, archives, and what is neither. */
 export function arrivals(found: readonly Found[]): Arrivals {
-  const wanted = found.filter(({ path }) => !CLUTTER.test(path))
+  const meant = found.filter(({ path }) => !CLUTTER.test(path))
+  const wanted = meant.flatMap(({ file, path }) => (file ? [{ file, path }] : []))
   const captions = new Map(wanted.filter(({ path }) => CAPTION.test(path)).map(({ path, file }) => [stem(path), file]))
   const pictures = wanted.filter(({ file }) => isPicture(file))
   const used = new Set(pictures.map(({ path }) => stem(path)))
-  const isMore = ({ file, path }: Found): boolean =>
+  const isMore = ({ file, path }: (typeof wanted)[number]): boolean =>
     !isPicture(file) && !ARCHIVE.test(file.name) && !(CAPTION.test(path) && used.has(stem(path)))
   return {
     photos: pictures.map(({ file, path }) => {
@@ -52,6 +56,7 @@ export function arrivals(found: readonly Found[]): Arrivals {
     }),
     archives: wanted.filter(({ file }) => ARCHIVE.test(file.name)).map(({ file }) => file),
     leftOut: wanted.filter(isMore).map(({ path }) => path),
+    unread: meant.filter(({ file }) => !file).map(({ path }) => path),
   }
 }
 
@@ -66,16 +71,22 @@ export async function filesOf(transfer: Pick<DataTransfer, 'items' | 'files'>): 
 }
 
 async function filesIn(entry: FileSystemEntry): Promise<Found[]> {
-  if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
-    return [{ file, path: entry.fullPath.replace(/^\//, '') }]
+  const path = entry.fullPath.replace(/^\//, '')
+  try {
+    if (entry.isFile) return [{ file: await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)), path }]
+    const inside = await entriesOf(entry as FileSystemDirectoryEntry)
+    return (await Promise.all(inside.filter(({ name }) => !name.startsWith('.')).map(filesIn))).flat()
+  } catch {
+    return [{ file: null, path }] // the others come all the same
   }
-  const reader = (entry as FileSystemDirectoryEntry).createReader()
+}
+
+async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = folder.createReader()
   const found: FileSystemEntry[] = []
   for (;;) {
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
-    if (some.length === 0) break // a browser gives at most a hundred at a time
+    if (some.length === 0) return found // a browser gives at most a hundred at a time
     found.push(...some)
   }
-  return (await Promise.all(found.filter(({ name }) => !name.startsWith('.')).map(filesIn))).flat()
 }

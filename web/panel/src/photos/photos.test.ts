@@ -58,6 +58,17 @@ describe('files that arrive', () => {
     expect((await filesOf({ items, files: [] as never })).map(({ path }) => path)).toEqual(['trip/a.jpg', 'trip/day/a.jpg'])
     expect(pickedFiles([new File(['x'], 'a.jpg')])[0]!.path).toBe('a.jpg')
   })
+
+  it('come although one beside them, or a folder, can not be read', async () => {
+    const no = (_: unknown, refuse: (why: Error) => void): void => refuse(new Error('gone'))
+    const good = { isFile: true, name: 'a.jpg', fullPath: '/trip/a.jpg', file: (done: (file: File) => void) => done(new File(['x'], 'a.jpg')) }
+    const bad = { isFile: true, name: 'b.jpg', fullPath: '/trip/b.jpg', file: no }
+    const shut = { isFile: false, name: 'shut', fullPath: '/shut', createReader: () => ({ readEntries: no }) }
+    const items = [good, bad, shut].map((entry) => ({ kind: 'file', webkitGetAsEntry: () => entry })) as never
+    const came = arrivals(await filesOf({ items, files: [] as never }))
+    expect(came.photos.map(({ file }) => file.name)).toEqual(['a.jpg'])
+    expect([came.unread, came.leftOut]).toEqual([['trip/b.jpg', 'shut'], []])
+  })
 })
 
 describe('cropping', () => {
