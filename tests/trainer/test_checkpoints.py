@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
+
+import torch
 
 from isengard.trainer.backends.native.checkpoints import Checkpoints
 
@@ -44,3 +47,16 @@ def test_damaged_checkpoints_do_not_push_out_the_good_ones(tmp_path: Path) -> No
     save(made, 25)
     assert made.newest() == (25, {"step": 25})
     assert states(made) == [20, 25]
+
+
+def test_a_state_is_written_without_a_second_one_in_memory(tmp_path: Path) -> None:
+    """That of a LoRA for FLUX with its optimizer is about a gigabyte."""
+    state = {"weights": torch.ones(10_000_000)}
+    tracemalloc.start()
+    try:
+        Checkpoints(tmp_path).save(1, state, lora)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "step_000001" / "state.pt").stat().st_size > 40_000_000
+    assert peak < 4_000_000

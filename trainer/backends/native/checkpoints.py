@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -51,9 +50,7 @@ class Checkpoints:
             try:
                 aside.mkdir()
                 lora = write_lora(aside)
-                packed = io.BytesIO()  # torch's own file writer hides why a write failed
-                torch.save(state, packed)
-                (aside / _STATE).write_bytes(packed.getbuffer())
+                _write(state, aside / _STATE)
                 sync(aside / _STATE)
                 sizes = {name: (aside / name).stat().st_size for name in (_STATE, lora.name)}
                 write_json(aside / _MANIFEST, {"format": FORMAT, "step": step, "lora": lora.name, "sizes": sizes})
@@ -95,3 +92,33 @@ class Checkpoints:
         good = [state for state in states if state.parent.name <= last.name]
         for state in {*states} - {*good[-KEPT_STATES:]}:
             state.unlink(missing_ok=True)
+
+
+class _Told:
+    """A file for torch's writer, which hides why a write failed."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._write = file.write
+        self.problem: OSError | None = None
+
+    def write(self, data: memoryview) -> int:
+        try:
+            return self._write(data)
+        except OSError as problem:
+            self.problem = problem
+            raise
+
+    def flush(self) -> None:
+        """The file is flushed when it is closed."""
+
+
+def _write(state: dict[str, Any], path: Path) -> None:
+    """Piece by piece: packed in memory first, a state of a gigabyte would need two."""
+    with path.open("wb") as file:
+        told = _Told(file)
+        try:
+            torch.save(state, told)
+        except RuntimeError:
+            if told.problem:
+                raise told.problem from None
+            raise
