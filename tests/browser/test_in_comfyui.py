@@ -216,7 +216,8 @@ def test_undo_in_the_panel_leaves_the_canvas_alone(sidebar: Callable[..., Sideba
     )
     panel.opened()
     page.get_by_role("link", name="Ada").first.click()
-    page.locator(".isg-photos [data-place='0']").first.focus()
+    panel.step("Photos")
+    page.locator(".isg-photos .isg-tile").first.focus()
     for combination in ("Control+z", "Control+Shift+Z", "Control+z", "Meta+z"):
         page.keyboard.press(combination)
         page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 200)))")
