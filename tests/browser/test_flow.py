@@ -33,8 +33,9 @@ def test_from_nothing_to_a_picture(open_panel: Callable[..., Panel]) -> None:
     dialog.wait_for(state="hidden")
     page.locator(".isg-photos .isg-tile").first.focus()
     page.keyboard.press("ArrowRight")
+    second = page.locator(".isg-photos .isg-tile").nth(1).get_attribute("title") or ""  # three arrive at a time
     page.keyboard.press("Enter")
-    dialog.get_by_role("heading", name=re.compile("photo_02")).wait_for()
+    dialog.get_by_role("heading", name=second.split(",")[0]).wait_for()
     panel.check_access()
     page.keyboard.press("ArrowLeft")
     panel.wait("document.querySelector('dialog textarea')?.value === 'smiling, teal background'")
@@ -129,10 +130,12 @@ def test_a_character_is_deleted_and_taken_back(open_panel: Callable[..., Panel])
 def test_a_photo_is_put_aside_turned_and_deleted_and_all_is_taken_back(open_panel: Callable[..., Panel]) -> None:
     """Every change of a photo has its Undo, within reach of the dialog that it was made in."""
     panel = open_panel()
-    panel.expected.append("images/photo-01.jpg")  # nobody else is so quick: it is deleted before it was shown anew
     page = panel.page
     panel.open("characters/ada/photos")
     panel.wait_tiles(len(PHOTOS) // 2)
+    shown = page.locator(".isg-photos .isg-tile img").first.get_attribute("src") or ""
+    file = shown.split("/images/")[1].split("/")[0].split("?")[0]
+    panel.expected.append(f"images/{file}")  # nobody else is so quick: it is deleted before it was shown anew
     page.locator(".isg-photos .isg-tile").first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Rotate").click()

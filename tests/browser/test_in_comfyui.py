@@ -184,25 +184,6 @@ def test_the_end_of_a_training_is_told_while_the_panel_is_closed(
     panel.page.get_by_text("Ada: the training has ended.").first.wait_for()
 
 
-def test_settings_stand_in_comfyuis_own_dialog(sidebar: Callable[..., Sidebar], host: Running) -> None:
-    """Language, previews and behaviour can be set; the folders are shown and can't be changed."""
-    _somebody(host)
-    panel = sidebar()
-    page = panel.page
-    panel.opened()
-    page.keyboard.press("Control+,")
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_text("Isengard", exact=True).first.click()
-    dialog.get_by_text("Folder of characters, trainings and pictures").wait_for()
-    dialog.locator("code", has_text=str(host.root)).wait_for()
-    dialog.locator("code", has_text=str(host.loras)).wait_for()
-    assert dialog.locator("code >> xpath=ancestor::*[1]//input").count() == 0
-    dialog.locator("[id='isengard.language']").click()
-    page.locator("[role=option]", has_text="Deutsch").click()
-    page.locator(".isg[lang=de]").wait_for()
-    page.keyboard.press("Escape")
-
-
 def test_undo_in_the_panel_leaves_the_canvas_alone(sidebar: Callable[..., Sidebar], host: Running) -> None:
     """ComfyUI undoes whatever has the focus; a photo that is back must not cost a node."""
     _somebody(host)
@@ -222,9 +203,37 @@ def test_undo_in_the_panel_leaves_the_canvas_alone(sidebar: Callable[..., Sideba
         page.keyboard.press(combination)
         page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 200)))")
         assert page.evaluate("app.graph.nodes.length") == before, combination
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Put aside").click()
+    dialog.get_by_role("button", name="Keep").wait_for()
+    page.keyboard.press("Control+z")
+    dialog.get_by_role("button", name="Put aside").wait_for()
+    assert page.evaluate("app.graph.nodes.length") == before, "in a dialog"
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("Control+z")  # outside the panel it is the canvas's
     page.wait_for_function(f"app.graph.nodes.length === {before - 1}")
+
+
+def test_settings_stand_in_comfyuis_own_dialog(sidebar: Callable[..., Sidebar], host: Running) -> None:
+    """Language, previews and behaviour can be set; the folders are shown and can't be changed."""
+    _somebody(host)
+    panel = sidebar()
+    page = panel.page
+    panel.opened()
+    page.keyboard.press("Control+,")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Isengard", exact=True).first.click()
+    dialog.get_by_text("Folder of characters, trainings and pictures").wait_for()
+    dialog.locator("code", has_text=str(host.root)).wait_for()
+    dialog.locator("code", has_text=str(host.loras)).wait_for()
+    assert dialog.locator("code >> xpath=ancestor::*[1]//input").count() == 0
+    dialog.locator("[id='isengard.language']").click()
+    page.locator("[role=option]", has_text="Deutsch").click()
+    page.locator(".isg[lang=de]").wait_for()
+    page.keyboard.press("Escape")
 
 
 def test_it_takes_comfyuis_colours(sidebar: Callable[..., Sidebar], host: Running) -> None:
