@@ -25,6 +25,7 @@ class Dictation:
 
     def __init__(self) -> None:
         self.go = threading.Semaphore(0)
+        self.asked = threading.Event()
         self.stopped = threading.Event()
 
     def ready(self) -> Readiness:
@@ -32,6 +33,7 @@ class Dictation:
 
     def describe(self, photos: Iterable[CaptionRequest]) -> Generator[CaptionResult, None, None]:
         for number, request in enumerate(photos):
+            self.asked.set()
             while not self.go.acquire(timeout=0.02) and not self.stopped.is_set():
                 pass
             yield CaptionResult(photo=request.photo, caption=f"{request.trigger}, number {number}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from isengard import settings
 from isengard.library import caption_runs
 from isengard.library.store import Library
 from isengard.tests.web.captioned import API, Dictation, Here, ask, captions, over, until
+from isengard.tests.web.server import PATIENCE
 from isengard.tests.web.streams import told
 from isengard.web.services import Services
 
@@ -111,6 +113,7 @@ async def test_a_run_that_can_not_be_kept_does_not_end_those_behind_it(
     """A disk that goes for a moment: what was said is written, and the next run begins."""
     body = {"captioner": "dictation", "character": "ada", "overwrite": True}
     _, first = await ask(here, "POST", "/captioning", body)
+    assert await asyncio.to_thread(dictation.asked.wait, PATIENCE)  # until it goes on, nothing is written
     folder = services.library.root / "captioning"
     folder.rename(aside := folder.with_name("away"))
     folder.write_text("in its place", encoding="utf-8")
