@@ -27,9 +27,10 @@ SIDES = (4, 6, 8, 10)
 
 def train(
     compiler: Compiler | None,
-    recomputed: set[int] = frozenset(),
+    recomputed: set[int] = frozenset(),  # type: ignore[assignment]
     swapped: Sequence[int] = (),
-    form: str = "full",  # type: ignore[assignment]
+    form: str = "full",
+    **shape: int,
 ) -> tuple[list[float], list[int]]:
     """Losses of steps with pictures of several sizes, and how many graphs there were after each."""
     from torch._dynamo.utils import counters
@@ -37,7 +38,7 @@ def train(
     torch._dynamo.reset()
     counters.clear()
     torch.manual_seed(0)
-    model: nn.Module = FluxTransformer2DModel(**SHAPE).requires_grad_(False)
+    model: nn.Module = FluxTransformer2DModel(**{**SHAPE, **shape}).requires_grad_(False)
     for name, layer in list(model.named_modules()) if form != "full" else ():
         if isinstance(layer, nn.Linear) and "blocks." in name:
             parent, _, last = name.rpartition(".")
@@ -77,10 +78,12 @@ def test_compiled_blocks_train_alike_and_new_sizes_need_no_new_graphs(recomputed
 def test_swapped_and_quantised_blocks_are_compiled_once_for_all_of_a_kind(form: str) -> None:
     """Weights change their place under a compiled block's feet, which must be no reason to compile it again."""
     told: list[str] = []
-    plain, _ = train(None, swapped=(0, 1, 2), form=form)
-    quick, graphs = train(Compiler(told.append, sizes=len(SIDES), backend="aot_eager"), swapped=(0, 1, 2), form=form)
+    single: dict[str, Any] = {"swapped": (0, 1, 2), "form": form, "num_layers": 0, "num_single_layers": 3}
+    plain, _ = train(None, **single)
+    quick, graphs = train(Compiler(told.append, sizes=len(SIDES), backend="aot_eager"), **single)
     assert told == []
     assert quick == pytest.approx(plain, rel=1e-5)
+    assert graphs[0] > 0
     assert graphs[-1] == graphs[1], "after two sizes there is nothing left to compile"
 
 
