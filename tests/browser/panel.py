@@ -28,6 +28,24 @@ window.setTimeout = (what, after, ...more) => later(what, [5_000, 10_000].includ
 """Messages go by themselves when a person has read them; here they stay, as a test on a busy machine may come late."""
 
 
+_BROKEN_WORDS = """() => {
+  const found = [], walk = document.createTreeWalker(document.querySelector('.isg'), NodeFilter.SHOW_TEXT)
+  for (let text; (text = walk.nextNode()); ) {
+    if (!text.parentElement.checkVisibility() || text.parentElement.closest('code, bdi, option')) continue
+    for (const { 0: word, index } of text.data.matchAll(/\\p{L}{2,9}(?!\\p{L})/gu)) {
+      if (/\\p{Script=Han}/u.test(word) || /\\p{L}/u.test(text.data[index - 1] ?? '')) continue
+      const range = document.createRange()
+      range.setStart(text, index)
+      range.setEnd(text, index + word.length)
+      const tops = [...range.getClientRects()].filter(({ width }) => width > 0).map(({ top }) => Math.round(top))
+      if (new Set(tops).size > 1) found.push(`${word} in: ${text.data.trim()}`)
+    }
+  }
+  return found
+}"""
+"""Words of at most nine letters that stand on two lines. Chinese may be broken anywhere."""
+
+
 class Panel:
     """One window."""
 
@@ -123,7 +141,7 @@ class Panel:
         assert told == [], json.dumps(told, indent=1)
 
     def check_fits(self) -> None:
-        """Nothing is wider than the window."""
+        """Nothing is wider than the window, and no word is broken for it."""
         wide = self.page.evaluate("() => document.scrollingElement.scrollWidth - innerWidth")
         inside = self.page.evaluate(
             "() => { const main = document.querySelector('.isg-main'); return main.scrollWidth - main.clientWidth }"
@@ -131,3 +149,9 @@ class Panel:
         assert (wide <= 0, inside <= 0) == (True, True), (
             f"{wide} px beyond the window, {inside} px beyond the main part"
         )
+        self.check_words()
+
+    def check_words(self) -> None:
+        """No short word stands on two lines."""
+        broken = self.page.evaluate(_BROKEN_WORDS)
+        assert not broken, broken

@@ -89,6 +89,7 @@ class Sidebar(Panel):
             "() => [...document.querySelectorAll('.isg-main')].map(one => one.scrollWidth - one.clientWidth)[0]"
         )
         assert wide <= 0, f"{wide} px too wide"
+        self.check_words()
 
 
 @pytest.fixture
