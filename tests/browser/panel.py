@@ -32,8 +32,9 @@ _BROKEN_WORDS = """() => {
   const found = [], walk = document.createTreeWalker(document.querySelector('.isg'), NodeFilter.SHOW_TEXT)
   for (let text; (text = walk.nextNode()); ) {
     if (!text.parentElement.checkVisibility() || text.parentElement.closest('code, bdi, option')) continue
-    for (const { 0: word, index } of text.data.matchAll(/\\p{L}{2,9}(?!\\p{L})/gu)) {
-      if (/\\p{Script=Han}/u.test(word) || /\\p{L}/u.test(text.data[index - 1] ?? '')) continue
+    for (const match of text.data.matchAll(/(?<!\\S)\\p{P}*(\\p{L}{2,9})\\p{P}*(?!\\S)/gu)) {
+      const word = match[1], index = match.index + match[0].indexOf(word)
+      if (/\\p{Script=Han}/u.test(word)) continue
       const range = document.createRange()
       range.setStart(text, index)
       range.setEnd(text, index + word.length)
@@ -43,7 +44,7 @@ _BROKEN_WORDS = """() => {
   }
   return found
 }"""
-"""Words of at most nine letters that stand on two lines. Chinese may be broken anywhere."""
+"""Words of at most nine letters that stand on two lines; Chinese may be broken anywhere, and so may addresses."""
 
 
 class Panel:
